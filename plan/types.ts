@@ -90,6 +90,8 @@ export type Subnet = {
 
 export type NetworkPlan = {
   readonly name: string;
+  /** Name at Hetzner, unique in a project that several stacks share: `chitlaq-phase2-private`. */
+  readonly providerName: string;
   readonly ipRange: string;
   readonly networkZone: string;
   /** First address of the range: Hetzner's router. */
@@ -122,6 +124,8 @@ export type Flow = {
   readonly protocol: "tcp" | "udp" | "icmp";
   /** `443`, or `30000-32767`; null for icmp. */
   readonly port: string | null;
+  /** Only these machines of the role `to`; left out: all of them. */
+  readonly toMachines?: readonly string[];
   readonly why: string;
 };
 
@@ -135,19 +139,26 @@ export type FirewallRulePlan = {
 /** A Hetzner firewall: inbound rules only, so everything outgoing is allowed and everything else incoming is dropped. */
 export type FirewallPlan = {
   readonly name: string;
+  /** Name at Hetzner. */
+  readonly providerName: string;
   readonly role: Role;
   readonly rules: readonly FirewallRulePlan[];
   readonly labels: Labels;
 };
 
+/** A spread group: Hetzner keeps its machines (10 at most) on different hosts. `edge`, `app`, `k3s`, `data`. */
 export type PlacementGroupPlan = {
   readonly name: string;
+  /** Name at Hetzner. */
+  readonly providerName: string;
   readonly machines: readonly string[];
   readonly labels: Labels;
 };
 
 export type PrimaryIpPlan = {
   readonly name: string;
+  /** Name at Hetzner. */
+  readonly providerName: string;
   readonly machine: string;
   readonly type: "ipv4";
   readonly labels: Labels;
@@ -155,6 +166,8 @@ export type PrimaryIpPlan = {
 
 export type VolumePlan = {
   readonly name: string;
+  /** Name at Hetzner. */
+  readonly providerName: string;
   readonly machine: string;
   readonly sizeGiB: number;
   readonly format: "ext4";
@@ -163,7 +176,13 @@ export type VolumePlan = {
   readonly labels: Labels;
 };
 
-export type SshKeyPlan = { readonly name: string; readonly publicKey: string; readonly labels: Labels };
+export type SshKeyPlan = {
+  readonly name: string;
+  /** Name at Hetzner. */
+  readonly providerName: string;
+  readonly publicKey: string;
+  readonly labels: Labels;
+};
 
 // ---- Edge ------------------------------------------------------------------------------------------------------------
 
@@ -309,6 +328,7 @@ export type K3sService = {
   readonly clusterCidr: string;
   readonly serviceCidr: string;
   readonly ingressNodePort: number;
+  /** `schedule` is a cron line, as k3s takes it. */
   readonly etcdSnapshot: { readonly schedule: string; readonly retention: number };
   /** The six services of the capacity plan. */
   readonly services: readonly string[];
@@ -316,9 +336,11 @@ export type K3sService = {
 
 export type BackupService = {
   readonly bucket: string;
+  /** Host name without a scheme: `fsn1.your-objectstorage.com`. */
   readonly endpoint: string;
   readonly region: string;
   readonly retentionDays: number;
+  /** When, in systemd's OnCalendar words: `Sun *-*-* 02:00:00 UTC`. */
   readonly fullSchedule: string;
   readonly differentialSchedule: string;
 };
@@ -335,7 +357,7 @@ export type Services = {
   readonly memoryBudgetMiB: Readonly<Record<string, number>> | null;
   /** Resolvers of machines that reach the internet through the gateway. */
   readonly nameservers: readonly string[];
-  /** Machine that does NAT and is the SSH jump host; null in phase 1. */
+  /** Machines that can do NAT and are SSH jump hosts; the network's route names the active one. Empty in phase 1. */
   readonly natGateways: readonly string[];
 };
 
@@ -404,7 +426,10 @@ export type Plan = {
   readonly machines: readonly Machine[];
   readonly edge: EdgePlan;
   readonly services: Services;
+  /** The phase's limits by the capacity plan. */
   readonly limits: Limits;
+  /** What these machines carry by the capacity plan: in phase 1 the baseline's limits until the server is upgraded. */
+  readonly currentLimits: Limits;
   readonly budget: Budget;
   readonly triggers: readonly Trigger[];
   readonly slo: Slo;

@@ -15,12 +15,16 @@ rm -rf --one-file-system "$partial"
 trap 'rm -rf --one-file-system "$partial"' EXIT
 trap 'exit 130' INT TERM
 
+# The lists and the cache of apt stay in the root: the `apt-get update` that cloud-init runs before its package step then
+# finds nothing new and parses nothing. Recommended packages are left out here, and not by machines: stock Debian installs
+# them.
 # dhcpcd-base is "important" in trixie and would take the interfaces from dhclient, which Hetzner's images use.
 # Hooks are run by mmdebstrap's own shell: "$1" there is the new root.
 # shellcheck disable=SC2016
 mmdebstrap --quiet --mode=root --variant=important --format=directory \
   --aptopt='Acquire::Languages "none"' \
   --aptopt='APT::Install-Recommends "false"' \
+  --skip=cleanup/apt/lists --skip=cleanup/apt/cache \
   --dpkgopt='path-exclude=/usr/share/man/*' \
   --dpkgopt='path-exclude=/usr/share/doc/*' \
   --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -29,8 +33,12 @@ mmdebstrap --quiet --mode=root --variant=important --format=directory \
   --setup-hook='mkdir -p "$1/etc/postgresql-common" && echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"' \
   --customize-hook='chroot "$1" apt-get purge -y -q dhcpcd-base' \
   --customize-hook="UNITS='$units'"'; export UNITS; for unit in $UNITS; do chroot "$1" systemctl disable --quiet "$unit"; done' \
-  --customize-hook='rm -f "$1"/etc/ssh/ssh_host_*_key "$1"/etc/ssh/ssh_host_*_key.pub "$1/etc/hostname" "$1/etc/resolv.conf"' \
+  --customize-hook='printf "%s\\n" "Acquire::Languages \"none\";" > "$1/etc/apt/apt.conf.d/99mmdebstrap"' \
+  --customize-hook='chroot "$1" apt-get clean && chroot "$1" apt-cache gencaches' \
+  --customize-hook='rm -f "$1"/etc/ssh/ssh_host_*_key "$1"/etc/ssh/ssh_host_*_key.pub "$1/etc/hostname"' \
+  --customize-hook='ln -sfn /run/resolvconf/resolv.conf "$1/etc/resolv.conf"' \
   --customize-hook=': > "$1/etc/machine-id"' \
+  --customize-hook='touch -r "$1/usr" "$1/etc/.updated" "$1/var/.updated"' \
   "$suite" "$partial" \
   "deb http://deb.debian.org/debian $suite main" \
   "deb http://deb.debian.org/debian $suite-updates main" \

@@ -23,6 +23,18 @@ export async function controlBody<T>(request: { json(): Promise<unknown> }, sche
   return parsed.data;
 }
 
+// Names of stored fields that hold secrets, in both APIs' records.
+const secretField = /^(userData|rootPassword|privateKey|secret|token|password)$/;
+
+/** A copy for eyes and logs: secrets show only that they are there. */
+export function redacted(value: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(value, (key, field: unknown) =>
+      secretField.test(key) && typeof field === "string" && field !== "" ? `[${field.length} characters]` : field,
+    ),
+  ) as unknown;
+}
+
 /** `own` holds the routes that only this API adds. */
 export function createControlApp(local: LocalContext, token: string, own?: Hono): Hono {
   const app = new Hono();
@@ -65,11 +77,12 @@ export function createControlApp(local: LocalContext, token: string, own?: Hono)
   app.get("/requests", (context) =>
     context.json({ count: local.observer.requestCount(), requests: local.observer.requests() }),
   );
+  app.get("/state", (context) => context.json(redacted(local.store.dump())));
   app.post("/reset", async (context) => {
     await resetContext(local);
     return context.body(null, 204);
   });
   if (own !== undefined) app.route("/", own);
-  app.notFound((context) => context.json({ error: `no control route ${context.req.method} ${context.req.path}` }, 404));
+  app.all("*", (context) => context.json({ error: `no control route ${context.req.method} ${context.req.path}` }, 404));
   return app;
 }

@@ -105,9 +105,19 @@ export function createFaults(store: Store): Faults {
     for (const resolve of waiting.get(id) ?? []) resolve();
     waiting.delete(id);
   };
+  // A fault strikes inside the very change it makes fail, whose rollback must not undo the count.
+  const counts = new Map<number, number>();
+  const struckOf = (fault: Fault): number => Math.max(fault.struck, counts.get(fault.id) ?? 0);
+  const strike = (fault: Fault): void => {
+    counts.set(fault.id, struckOf(fault) + 1);
+    queueMicrotask(() => {
+      const stored = faults.get(fault.id);
+      if (stored !== undefined) faults.put({ ...stored, struck: struckOf(stored) });
+    });
+  };
+
   // A used-up hang keeps holding the requests it caught until it is removed, so struck faults stay listed.
-  const usable = (fault: Fault): boolean => fault.times === null || fault.struck < fault.times;
-  const strike = (fault: Fault): void => void faults.put({ ...fault, struck: fault.struck + 1 });
+  const usable = (fault: Fault): boolean => fault.times === null || struckOf(fault) < fault.times;
 
   const findCloud = <K extends CloudEffect["type"]>(
     type: K,
@@ -123,7 +133,7 @@ export function createFaults(store: Store): Faults {
   return {
     add: (input) =>
       store.transaction(() => faults.put({ ...faultInput.parse(input), id: store.nextId("fault"), struck: 0 })),
-    list: () => faults.all(),
+    list: () => faults.all().map((fault) => ({ ...fault, struck: struckOf(fault) })),
     remove: (id) => {
       const removed = faults.delete(id);
       release(id);
@@ -132,6 +142,7 @@ export function createFaults(store: Store): Faults {
     clear: () => {
       for (const { id } of faults.all()) faults.delete(id);
       for (const id of [...waiting.keys()]) release(id);
+      counts.clear();
     },
     strikeRequest: (request) => {
       if (faults.size === 0) return [];

@@ -1,0 +1,58 @@
+/** The environment in which an engine meets the local cloud and nothing else. */
+import { delimiter, dirname } from "node:path";
+import { pathToFileURL } from "node:url";
+
+export type Endpoints = {
+  readonly hetzner: { readonly endpoint: string; readonly token: string };
+  readonly cloudflare: { readonly endpoint: string; readonly token: string };
+};
+
+export type EnvironmentInput = {
+  readonly endpoints: Endpoints;
+  readonly pulumi: string;
+  readonly pulumiHome: string;
+  readonly backendDir: string;
+  readonly passphrase: string;
+};
+
+/**
+ * Variables of the person's own set-up that would lead a local run to a real account, another backend or another
+ * engine; all of them are dropped.
+ */
+const foreign = /^(PULUMI|HCLOUD|CLOUDFLARE|CF)_/;
+
+export function withoutForeign(env: NodeJS.ProcessEnv): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) if (value !== undefined && !foreign.test(name)) kept[name] = value;
+  return kept;
+}
+
+/** What a person has to export to work against the local cloud with their own tools. */
+export function localExports(input: EnvironmentInput): Readonly<Record<string, string>> {
+  const { hetzner, cloudflare } = input.endpoints;
+  return {
+    HCLOUD_ENDPOINT: hetzner.endpoint,
+    HCLOUD_TOKEN: hetzner.token,
+    CLOUDFLARE_BASE_URL: cloudflare.endpoint,
+    CLOUDFLARE_API_TOKEN: cloudflare.token,
+    PULUMI_HOME: input.pulumiHome,
+    PULUMI_BACKEND_URL: pathToFileURL(input.backendDir).href,
+    PULUMI_CONFIG_PASSPHRASE: input.passphrase,
+    // A missing plugin must be an error at once; the engine would search the network for seconds on every run.
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    // Lets the committed stack files, which hold no salt, be used as they are: the salt is in the state too.
+    PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: "true",
+  };
+}
+
+/** Folders that must come first on PATH: the engine, and the Node that can run the program. */
+export function pathPrefix(pulumi: string): readonly string[] {
+  return [dirname(pulumi), dirname(process.execPath)];
+}
+
+/** Complete environment of an engine that we start. */
+export function engineEnvironment(input: EnvironmentInput, env: NodeJS.ProcessEnv): Record<string, string> {
+  const path = [...pathPrefix(input.pulumi), env.PATH ?? ""].join(delimiter);
+  return { ...withoutForeign(env), ...localExports(input), PATH: path };
+}

@@ -1,0 +1,128 @@
+/** Opens an instance for work: cloud, engine, plugins, project, and a way to run `pulumi` among them. */
+import { join } from "node:path";
+import { engineEnvironment } from "../engine/environment.ts";
+import { ensurePlugins, type Plugin } from "../engine/plugins.ts";
+import type { EngineSearch } from "../engine/probe.ts";
+import { type Engine, resolveEngine } from "../engine/resolve.ts";
+import { impatience, interruption } from "../interrupt.ts";
+import { cacheDir, pulumiHome, repoRoot } from "../paths.ts";
+import { type Finished, run, type RunOptions } from "../process/run.ts";
+import type { Progress } from "../progress.ts";
+import { type CloudEndpoints, type CloudStart, ensureCloud, runningCloud, stopCloud } from "./cloud.ts";
+import { noteEngine } from "./engines.ts";
+import { type Instance, makeFolders, passphraseOf } from "./instance.ts";
+import { syncProject } from "./project.ts";
+
+export const search: EngineSearch = {
+  repoRoot,
+  cacheDir,
+  env: process.env,
+  signal: interruption,
+  killSignal: impatience,
+};
+
+export type Toolchain = { readonly engine: Engine; readonly plugins: readonly Plugin[] };
+
+/** Engine and plugins, got if need be. */
+export async function prepareToolchain(progress: Progress): Promise<Toolchain> {
+  const engine = await resolveEngine(search, progress);
+  const installStandIn = async (plugin: { readonly name: string; readonly version: string }): Promise<void> => {
+    const { installStandIn: install } = await import("../../local/plugins/install.ts");
+    await install({ ...plugin, pulumiHome, nodePath: process.execPath, repoRoot });
+  };
+  const plugins = await ensurePlugins({ pulumi: engine.pulumi, pulumiHome, search, installStandIn }, progress);
+  return { engine, plugins };
+}
+
+const origins = { path: "found on PATH", installer: "from its installer", built: "built from its Go modules" } as const;
+
+/** One line that says which parts are official and which are ours. */
+export function describeToolchain({ engine, plugins }: Toolchain): string {
+  const parts = [
+    { name: "language host", official: engine.languageHost.official },
+    ...plugins.map(({ name, version, official }) => ({ name: `${name} ${version}`, official })),
+  ];
+  const list = (official: boolean): string =>
+    parts.flatMap((part) => (part.official === official ? [part.name] : [])).join(", ") || "none";
+  return `Pulumi ${engine.version} (${origins[engine.origin]}); official: ${list(true)}; stand-ins: ${list(false)}`;
+}
+
+/** Grace of an interrupted engine: it finishes the calls it has begun, so that nothing is made and not recorded. */
+const graceMs = 20_000;
+
+export type Local = {
+  readonly instance: Instance;
+  readonly endpoints: CloudEndpoints;
+  readonly toolchain: Toolchain;
+  readonly env: Readonly<Record<string, string>>;
+  /** Runs the engine in the instance's project. */
+  pulumi(args: readonly string[], options?: RunOptions): Promise<Finished>;
+};
+
+/** The instance's engine around a running cloud. */
+export function localOf(instance: Instance, endpoints: CloudEndpoints, toolchain: Toolchain): Local {
+  const { backendDir, projectDir } = instance;
+  const { pulumi } = toolchain.engine;
+  const passphrase = passphraseOf(instance);
+  const env = engineEnvironment({ endpoints, pulumi, pulumiHome, backendDir, passphrase }, process.env);
+  return {
+    instance,
+    endpoints,
+    toolchain,
+    env,
+    async pulumi(args, options = {}) {
+      let forget: (() => void) | undefined;
+      const ended = await run(pulumi, args, {
+        cwd: projectDir,
+        env,
+        signal: interruption,
+        killSignal: impatience,
+        stopSignal: "SIGINT",
+        graceMs,
+        ...options,
+        onStart: (pid) => {
+          forget = noteEngine(instance, pid);
+          options.onStart?.(pid);
+        },
+      }).finally(() => forget?.());
+      return ended;
+    },
+  };
+}
+
+export type LocalOptions = { readonly machines: boolean };
+
+/**
+ * Opens the instance, does `work`, and leaves the cloud running. A cloud that this run started is stopped again when the
+ * run is interrupted.
+ */
+export async function withLocal<T>(
+  instance: Instance,
+  progress: Progress,
+  { machines }: LocalOptions,
+  work: (local: Local) => Promise<T>,
+): Promise<T> {
+  makeFolders(instance);
+  syncProject(instance, repoRoot);
+  const toolchain = await prepareToolchain(progress);
+  const start = {
+    repoRoot,
+    stateDir: instance.cloudDir,
+    logFile: join(instance.logDir, "cloud.log"),
+    machines,
+    signal: interruption,
+  };
+  const { endpoints, started } = await openCloud(start, progress);
+  try {
+    return await work(localOf(instance, endpoints, toolchain));
+  } finally {
+    if (started && interruption.aborted) await stopCloud(endpoints);
+  }
+}
+
+/** Says something only when there is something to wait for. */
+async function openCloud(start: CloudStart, progress: Progress) {
+  const running = await runningCloud(start.stateDir);
+  if (running !== undefined) return { endpoints: running, started: false };
+  return progress.step("Starting the local cloud", () => ensureCloud(start));
+}

@@ -1,0 +1,69 @@
+/** `local up`: from nothing to a stack that runs on the local cloud, and again from wherever an earlier run stopped. */
+import { join } from "node:path";
+import { Fault } from "../errors.ts";
+import { interruption } from "../interrupt.ts";
+import { tryLock } from "../lock.ts";
+import { repoRoot } from "../paths.ts";
+import type { Progress } from "../progress.ts";
+import { describeToolchain, type Local, withLocal } from "./context.ts";
+import { type Instance, makeFolders } from "./instance.ts";
+import { requireStack, stackConfigDir, syncProject } from "./project.ts";
+import { printStack } from "./report.ts";
+import { seedZone } from "./seed.ts";
+import { ensureStack, recoverStack, stackOutputs, updateStack } from "./stack.ts";
+
+export type UpOptions = { readonly machines: boolean; readonly json: boolean };
+
+/** What the program will decide, checked before anything starts: a wrong config fails here, with every fault. */
+async function planOf(instance: Instance, stack: string) {
+  const [{ planOfStack }, { loadPriceBook }] = await Promise.all([
+    import("../../cost/stacks.ts"),
+    import("../../cost/prices/book.ts"),
+  ]);
+  const book = loadPriceBook();
+  return planOfStack(stack, book, book.date, stackConfigDir(instance));
+}
+
+async function bringUp(local: Local, stack: string, progress: Progress): Promise<void> {
+  await progress.step("Checking the stack's state", async () => {
+    await ensureStack(local, stack);
+    await recoverStack(local, stack, progress);
+  });
+  await progress.step(`pulumi up --stack ${stack}`, (note) => updateStack(local, stack, [], note));
+}
+
+/** Holds the instance against a second `local up`, which would fight over the stack and its recovery. */
+export async function alone<T>(instance: Instance, work: () => Promise<T>): Promise<T> {
+  const lock = tryLock(join(instance.dir, "run.lock"));
+  if (lock === undefined) {
+    throw new Fault(`Another ./chitlaq is working on the instance ${instance.name}.`, [
+      "wait for it to end",
+      "or use another one: --instance <name>",
+    ]);
+  }
+  try {
+    return await work();
+  } finally {
+    lock.release();
+  }
+}
+
+export async function localUp(
+  instance: Instance,
+  stack: string,
+  options: UpOptions,
+  progress: Progress,
+): Promise<void> {
+  requireStack(repoRoot, stack);
+  makeFolders(instance);
+  await alone(instance, async () => {
+    syncProject(instance, repoRoot);
+    const plan = await planOf(instance, stack);
+    await withLocal(instance, progress, options, async (local) => {
+      progress.say(describeToolchain(local.toolchain));
+      await seedZone(local.endpoints.cloudflare, { name: plan.edge.zone, plan: plan.edge.plan }, interruption);
+      await bringUp(local, stack, progress);
+      await printStack(await stackOutputs(local, stack), { stack, json: options.json, instance, local });
+    });
+  });
+}

@@ -1,0 +1,168 @@
+/**
+ * The local cloud as a process:
+ *
+ *     node local/main.ts --state-dir DIR [--hetzner-port N] [--cloudflare-port N] [--token T] [--machines] [--parent-pid PID]
+ *
+ * It binds 127.0.0.1 only, keeps its state, tokens and ports in DIR, and says where it is in DIR/endpoints.json.
+ */
+import { parseArgs } from "node:util";
+import { createCloudflareApp } from "./cloudflare/app.ts";
+import { createHetznerApp } from "./hetzner/app.ts";
+import { type MachineDriver, noMachines } from "./hetzner/driver.ts";
+import { type ApiApp, closeContext, createContext, type LocalContext } from "./shared/context.ts";
+import {
+  holderOf,
+  type Identity,
+  readIdentity,
+  removeEndpoints,
+  stateFile,
+  writeEndpoints,
+  writeIdentity,
+} from "./shared/instance.ts";
+import { type Listener, listen } from "./shared/serve.ts";
+import { StoreLockedError } from "./shared/store.ts";
+
+type Options = {
+  readonly stateDir: string;
+  readonly hetznerPort: number | undefined;
+  readonly cloudflarePort: number | undefined;
+  readonly token: string | undefined;
+  readonly machines: boolean;
+  readonly parentPid: number | undefined;
+};
+
+type RunningDriver = MachineDriver & { close(): Promise<void> };
+
+class UsageError extends Error {
+  override name = "UsageError";
+}
+
+function numberOption(name: string, text: string | undefined, max: number): number | undefined {
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 0 || number > max) {
+    throw new UsageError(`--${name}: '${text}' given, needs an integer from 0 to ${max}`);
+  }
+  return number;
+}
+
+function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      "state-dir": { type: "string" },
+      "hetzner-port": { type: "string" },
+      "cloudflare-port": { type: "string" },
+      token: { type: "string" },
+      machines: { type: "boolean", default: false },
+      "parent-pid": { type: "string" },
+    },
+  });
+  const stateDir = values["state-dir"];
+  if (stateDir === undefined) throw new UsageError("--state-dir: not given, needs the directory of the state");
+  if (values.token !== undefined && !/^[A-Za-z0-9]{64}$/.test(values.token)) {
+    throw new UsageError("--token: needs exactly 64 letters and digits, as the official provider does");
+  }
+  return {
+    stateDir,
+    hetznerPort: numberOption("hetzner-port", values["hetzner-port"], 65_535),
+    cloudflarePort: numberOption("cloudflare-port", values["cloudflare-port"], 65_535),
+    token: values.token,
+    machines: values.machines,
+    parentPid: numberOption("parent-pid", values["parent-pid"], 4_194_304),
+  };
+}
+
+const log = (line: string): void => void process.stderr.write(`${new Date().toISOString()} ${line}\n`);
+
+function openContext(stateDir: string): LocalContext {
+  try {
+    return createContext({ stateFile: stateFile(stateDir), log });
+  } catch (error) {
+    if (!(error instanceof StoreLockedError)) throw error;
+    const holder = holderOf(stateDir);
+    const who = holder === undefined ? "" : ` (process ${holder})`;
+    throw new UsageError(`--state-dir: ${stateDir} is in use by another local cloud${who}; stop it or use another one`);
+  }
+}
+
+async function openDriver(options: Options): Promise<RunningDriver> {
+  if (!options.machines) return { ...noMachines, close: () => Promise.resolve() };
+  const { createMachineDriver } = await import("./machines/driver.ts");
+  return createMachineDriver({ stateDir: options.stateDir, log });
+}
+
+/** Where a port is asked for it must be that one; a remembered one is given up when somebody else has it. */
+async function listenOn(api: ApiApp, asked: number | undefined, remembered: number): Promise<Listener> {
+  const listener = await listen(api.app, asked ?? remembered);
+  if (asked !== undefined && asked !== 0 && listener.port !== asked) {
+    await listener.close();
+    throw new UsageError(`port ${asked} is taken; name another one or leave the option out`);
+  }
+  return listener;
+}
+
+function announce(options: Options, identity: Identity): void {
+  const { hetzner, cloudflare } = identity;
+  const endpoints = {
+    pid: process.pid,
+    startedAt: new Date().toISOString(),
+    machines: options.machines,
+    hetzner: { endpoint: `http://127.0.0.1:${hetzner.port}/v1`, token: hetzner.token },
+    cloudflare: { endpoint: `http://127.0.0.1:${cloudflare.port}/client/v4`, token: cloudflare.token },
+  };
+  writeEndpoints(options.stateDir, endpoints);
+  process.stdout.write(`local cloud ready: ${endpoints.hetzner.endpoint} ${endpoints.cloudflare.endpoint}\n`);
+}
+
+/** Calls back once `pid` no longer exists. */
+function watchParent(pid: number, gone: () => void): NodeJS.Timeout {
+  return setInterval(() => {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      gone();
+    }
+  }, 500);
+}
+
+async function run(options: Options): Promise<void> {
+  const identity = readIdentity(options.stateDir, options.token);
+  const context = openContext(options.stateDir);
+  const driver = await openDriver(options);
+  const apis = [
+    createHetznerApp({ context, token: identity.hetzner.token, driver }),
+    createCloudflareApp({ context, token: identity.cloudflare.token }),
+  ] as const;
+  const hetzner = await listenOn(apis[0], options.hetznerPort, identity.hetzner.port);
+  const cloudflare = await listenOn(apis[1], options.cloudflarePort, identity.cloudflare.port);
+  const bound: Identity = {
+    hetzner: { ...identity.hetzner, port: hetzner.port },
+    cloudflare: { ...identity.cloudflare, port: cloudflare.port },
+  };
+  writeIdentity(options.stateDir, bound);
+  announce(options, bound);
+
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop());
+  const watch = options.parentPid === undefined ? undefined : watchParent(options.parentPid, stop);
+  await stopped;
+  clearInterval(watch);
+  removeEndpoints(options.stateDir);
+  await Promise.all([hetzner.close(), cloudflare.close()]);
+  for (const api of apis) await api.close();
+  await driver.close();
+  closeContext(context);
+}
+
+try {
+  await run(readOptions(process.argv.slice(2)));
+} catch (error) {
+  const expected = error instanceof UsageError || (error instanceof TypeError && "code" in error);
+  process.stderr.write(
+    `local cloud: ${expected ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
+  );
+  process.exitCode = expected ? 2 : 1;
+}
+// Keep-alive connections of clients and driver children must not keep a stopped cloud alive.
+process.exit();

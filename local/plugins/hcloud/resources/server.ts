@@ -1,0 +1,291 @@
+/** Servers: properties, creation, state and deletion. Changes in place are in serverUpdate.ts. */
+
+import { createHash } from "node:crypto";
+import { compact, inputsView, type JsonView } from "../../core/json.ts";
+import { fields, flag, list, NUMBER, number, set, STRING, text, type Created, type Fault } from "../../core/spec.ts";
+import type { Properties, Value } from "../../core/values.ts";
+import type { HcloudApi } from "../api.ts";
+import {
+  at,
+  bodyOf,
+  deleteProtectionProperty,
+  type HcloudResource,
+  idOf,
+  labelsProperty,
+  nameProperty,
+} from "../common.ts";
+import { ADDRESS, firstOfIpv6, sameAddress } from "./addresses.ts";
+import { joinNetwork, networkState } from "./serverNetworks.ts";
+import { act, powerOn, sshKeyIds, START_PENDING } from "./serverCalls.ts";
+import { setBackups, setIso, setProtection, setRescue, updateServer } from "./serverUpdate.ts";
+
+/** State holds the hash the Terraform provider stores, not the text: user-data may be long and confidential. */
+const userDataHash = (value: Value): Value => createHash("sha1").update(String(value)).digest("base64");
+
+/** Limit of the API, in bytes: docs.hetzner.cloud, servers. */
+const USER_DATA_LIMIT = 32_768;
+
+const userDataFault = (value: Value): string | undefined => {
+  const size = Buffer.byteLength(String(value));
+  return size > USER_DATA_LIMIT ? `${size} bytes given, at most ${USER_DATA_LIMIT} are possible` : undefined;
+};
+
+const imageFault = (value: Value): string | undefined =>
+  value === "" ? `"" given, the name or id of an image is needed` : undefined;
+
+const properties: HcloudResource["properties"] = {
+  name: nameProperty,
+  serverType: text("required"),
+  image: text("optional", { replace: true, keptWhenOmitted: true, fault: imageFault }),
+  location: text("optionalComputed", { replace: true }),
+  datacenter: text("optionalComputed", { replace: true }),
+  userData: text("optional", { replace: true, unread: true, stored: userDataHash, fault: userDataFault }),
+  sshKeys: list("optional", STRING, { replace: true, unread: true }),
+  keepDisk: flag("optional", { default: false, unread: true }),
+  allowDeprecatedImages: flag("optional", { default: false, unread: true }),
+  backups: flag("optional", { default: false }),
+  iso: text("optional", { unread: true }),
+  rescue: text("optional", { unread: true }),
+  labels: labelsProperty,
+  publicNets: set(
+    "optional",
+    fields({
+      ipv4Enabled: flag("optional", { default: true }),
+      ipv4: number("optionalComputed"),
+      ipv6Enabled: flag("optional", { default: true }),
+      ipv6: number("optionalComputed"),
+    }),
+    { unread: true, keptWhenOmitted: true },
+  ),
+  networks: set(
+    "optional",
+    fields({
+      networkId: number("optionalComputed"),
+      subnetId: text("optional"),
+      ip: text("optionalComputed", { same: sameAddress }),
+      aliasIps: { presence: "optionalComputed", shape: { kind: "set", element: ADDRESS } },
+      macAddress: text("optionalComputed"),
+    }),
+    { keptWhenOmitted: true },
+  ),
+  firewallIds: set("optionalComputed", NUMBER),
+  ignoreRemoteFirewallIds: flag("optional", { default: false, unread: true }),
+  placementGroupId: number("optional"),
+  deleteProtection: deleteProtectionProperty,
+  rebuildProtection: flag("optional", { default: false }),
+  shutdownBeforeDeletion: flag("optional", { default: false, unread: true }),
+  backupWindow: text("computed"),
+  ipv4Address: text("computed"),
+  ipv6Address: text("computed"),
+  ipv6Network: text("computed"),
+  primaryDiskSize: number("computed"),
+  status: text("computed"),
+};
+
+const contradictions = (inputs: Properties): readonly Fault[] => {
+  const networks = inputsView(inputs).at("networks").list();
+  const ids = networks.map(
+    (network) => network.at("networkId").value ?? network.at("subnetId").stringOr("").split("-")[0] ?? "",
+  );
+  const twice = ids.filter((id, index) => ids.map(String).indexOf(String(id)) !== index);
+  return [
+    ...twice.map((id) => ({
+      property: "networks",
+      reason: `networks: network ${id} named twice, a server can join it once`,
+    })),
+    ...networks.flatMap((network, index) =>
+      network.at("networkId").present || network.at("subnetId").present
+        ? []
+        : [{ property: `networks[${index}]`, reason: `networks[${index}]: give networkId or subnetId` }],
+    ),
+    ...inputsView(inputs)
+      .at("publicNets")
+      .list()
+      .flatMap((net, index) =>
+        (["ipv4", "ipv6"] as const).flatMap((family) =>
+          net.at(`${family}Enabled`).booleanOr(true) || !net.at(family).present
+            ? []
+            : [
+                {
+                  property: `publicNets[${index}].${family}`,
+                  reason: `publicNets[${index}].${family}: ${net.at(family).number()} given while ${family}Enabled is false; drop one`,
+                },
+              ],
+        ),
+      ),
+  ];
+};
+
+/** Image id for the architecture of the server type: one name stands for an x86 and an arm image. */
+const imageId = async (api: HcloudApi, inputs: Properties): Promise<number> => {
+  const view = inputsView(inputs);
+  const name = view.at("image").stringOr("");
+  const typeName = view.at("serverType").string();
+  const type = await api.byIdOrName("/server_types", { one: "server_type", many: "server_types" }, typeName);
+  if (type === undefined) {
+    throw new Error(`serverType: server type "${typeName}" not found`);
+  }
+  const architecture = type.at("architecture").string();
+  if (/^\d+$/.test(name)) {
+    return Number(name);
+  }
+  const query = `?name=${encodeURIComponent(name)}&architecture=${architecture}&include_deprecated=true`;
+  const [image] = await api.list("/images", "images", query);
+  if (image === undefined) {
+    throw new Error(`image: image "${name}" for architecture ${architecture} not found`);
+  }
+  return image.at("id").number();
+};
+
+type PublicNet = { readonly enable_ipv4: boolean; readonly enable_ipv6: boolean };
+
+const publicNetBody = (inputs: Properties): (PublicNet & Properties) | undefined => {
+  const [net] = inputsView(inputs).at("publicNets").list();
+  return net === undefined
+    ? undefined
+    : {
+        enable_ipv4: net.at("ipv4Enabled").booleanOr(true),
+        enable_ipv6: net.at("ipv6Enabled").booleanOr(true),
+        ...compact({ ipv4: net.at("ipv4").value, ipv6: net.at("ipv6").value }),
+      };
+};
+
+const createBody = async (api: HcloudApi, inputs: Properties, start: boolean): Promise<Properties> => ({
+  ...bodyOf(inputs, {
+    name: "name",
+    serverType: "server_type",
+    location: "location",
+    datacenter: "datacenter",
+    userData: "user_data",
+    labels: "labels",
+    placementGroupId: "placement_group",
+  }),
+  image: await imageId(api, inputs),
+  ...compact({
+    ssh_keys: inputs.sshKeys === undefined ? undefined : await sshKeyIds(api, inputs),
+    public_net: publicNetBody(inputs),
+    firewalls:
+      inputs.firewallIds === undefined
+        ? undefined
+        : inputsView(inputs)
+            .at("firewallIds")
+            .list()
+            .map((id) => ({ firewall: id.number() })),
+    start_after_create: start ? undefined : false,
+  }),
+});
+
+const create = async (api: HcloudApi, inputs: Properties, created: Created): Promise<void> => {
+  const networks = inputsView(inputs).at("networks").list();
+  const net = publicNetBody(inputs);
+  // A server without any interface cannot boot: it starts after it has joined its networks.
+  const late = networks.length > 0 && net !== undefined && !net.enable_ipv4 && !net.enable_ipv6;
+  const answer = await api.post("/servers", await createBody(api, inputs, !late));
+  const server = answer.at("server");
+  const id = idOf(server);
+  created(id, late ? { [START_PENDING]: true } : {});
+  await api.settle(answer);
+  for (const network of networks) {
+    await joinNetwork(api, id, network);
+  }
+  if (late) {
+    await powerOn(api, id);
+    created(id);
+  }
+  if (inputs.backups === true) {
+    await setBackups(api, id, true);
+  }
+  if (inputs.iso !== undefined) {
+    await setIso(api, id, inputsView(inputs).at("iso").string());
+  }
+  if (inputs.rescue !== undefined) {
+    await setRescue(api, id, inputs);
+  }
+  if (inputs.deleteProtection === true || inputs.rebuildProtection === true) {
+    await setProtection(api, id, inputs);
+  }
+};
+
+const imageState = (server: JsonView, known: Properties): Value | undefined => {
+  const image = server.at("image");
+  if (!image.present) {
+    return undefined;
+  }
+  const id = idOf(image);
+  // A name only where the program did not ask for the id.
+  return image.at("name").present && known.image !== id ? image.at("name").string() : id;
+};
+
+const firewallState = (server: JsonView, known: Properties): Value => {
+  if (known.ignoreRemoteFirewallIds === true && known.firewallIds !== undefined) {
+    return known.firewallIds;
+  }
+  return server
+    .at("public_net", "firewalls")
+    .list()
+    .map((firewall) => firewall.at("id").number());
+};
+
+const addressState = (server: JsonView): Properties => {
+  const ipv4 = server.at("public_net", "ipv4", "ip");
+  const ipv6 = server.at("public_net", "ipv6", "ip");
+  return compact({
+    ipv4Address: ipv4.present ? ipv4.string() : undefined,
+    ipv6Address: ipv6.present ? firstOfIpv6(ipv6.string()) : undefined,
+    ipv6Network: ipv6.present ? ipv6.string() : undefined,
+  });
+};
+
+export const serverState = (server: JsonView, known: Properties): Properties => ({
+  name: server.at("name").string(),
+  serverType: server.at("server_type", "name").string(),
+  location: server.at("location", "name").string(),
+  // Removed from the API on 2026-07-01; the property stays in the schema.
+  datacenter: "",
+  status: server.at("status").string(),
+  backups: server.at("backup_window").present,
+  backupWindow: server.at("backup_window").stringOr(""),
+  labels: server.at("labels").object(),
+  firewallIds: firewallState(server, known),
+  deleteProtection: server.at("protection", "delete").boolean(),
+  rebuildProtection: server.at("protection", "rebuild").boolean(),
+  primaryDiskSize: server.at("primary_disk_size").number(),
+  ...addressState(server),
+  ...compact({
+    image: imageState(server, known),
+    placementGroupId: server.at("placement_group").present ? server.at("placement_group", "id").number() : undefined,
+    networks: inputsView(known).at("networks").list().length > 0 ? networkState(server, known) : undefined,
+  }),
+});
+
+/** Presses the power button and gives the server about half a minute, as the provider does. */
+const shutDown = async (api: HcloudApi, id: string): Promise<void> => {
+  await act(api, id, "shutdown");
+  const off = async (): Promise<void> => {
+    const status = (await api.find(at("/servers", id)))?.at("server", "status").string();
+    if (status !== undefined && status !== "off") {
+      throw new Error(`server ${id} has not shut down yet`);
+    }
+  };
+  // Deleted all the same when it does not obey.
+  await api.retrying("any", off).catch(() => undefined);
+};
+
+export const server: HcloudResource = {
+  token: "hcloud:index/server:Server",
+  properties,
+  contradictions,
+  create,
+  read: async (api, id, known) => {
+    const found = await api.find(at("/servers", id));
+    return found === undefined ? undefined : serverState(found.at("server"), known);
+  },
+  update: updateServer,
+  remove: async (api, id, state) => {
+    const status = (await api.find(at("/servers", id)))?.at("server", "status").string();
+    if (state.shutdownBeforeDeletion === true && status === "running") {
+      await shutDown(api, id);
+    }
+    await api.remove(at("/servers", id));
+  },
+};

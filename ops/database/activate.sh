@@ -1,0 +1,22 @@
+#!/bin/bash
+# Configurations of the database that must contain a secret.
+set -euo pipefail
+source /usr/local/lib/chitlaq/lib.sh
+source /etc/chitlaq/database.env
+
+for name in postgres-app-password postgres-superuser-password postgres-replication-password postgres-rewind-password; do
+  [[ -e /etc/chitlaq/secrets/$name ]] || continue
+  # Written into files of three languages below, none of which is escaped.
+  [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
+done
+
+if [[ $PATRONI == yes ]]; then
+  put_file /etc/chitlaq/rendered/patroni.env 0600 root root <<EOT
+PATRONI_SUPERUSER_PASSWORD=$(secret postgres-superuser-password)
+PATRONI_REPLICATION_PASSWORD=$(secret postgres-replication-password)
+PATRONI_REWIND_PASSWORD=$(secret postgres-rewind-password)
+EOT
+fi
+put_file /etc/chitlaq/rendered/pgbouncer-users.txt 0640 root postgres <<EOT
+"chitlaq" "$(secret postgres-app-password)"
+EOT

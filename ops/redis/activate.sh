@@ -1,0 +1,54 @@
+#!/bin/bash
+# Users of Valkey and Sentinel. Only hashes of passwords are written, except where one server logs in at another.
+set -euo pipefail
+source /usr/local/lib/chitlaq/lib.sh
+source /etc/chitlaq/redis.env
+
+for name in valkey-app-password valkey-replica-password valkey-sentinel-password valkey-admin-password; do
+  [[ -e /etc/chitlaq/secrets/$name ]] || continue
+  [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
+done
+
+hash_of() { secret "$1" | sha256sum | cut -d ' ' -f 1; }
+
+if [[ $SERVER == yes ]]; then
+  # The application has data and its own connections, no administration; a replica may only replicate; a Sentinel may do
+  # what a failover takes (valkey.io/topics/sentinel, "Sentinel and ACL").
+  put_file /etc/chitlaq/rendered/valkey-users.acl 0640 root valkey <<EOT
+user default off
+user app on #$(hash_of valkey-app-password) ~* &* +@all -@admin -@dangerous +info +client|setname +client|setinfo
+user replica on #$(hash_of valkey-replica-password) +psync +replconf +ping
+user sentinel on #$(hash_of valkey-replica-password) allchannels +multi +slaveof +replicaof +ping +exec +subscribe +config|rewrite +role +publish +info +client|setname +client|kill +script|kill
+user admin on #$(hash_of valkey-admin-password) ~* &* +@all
+EOT
+  put_file /etc/chitlaq/rendered/valkey-secret.conf 0640 root valkey <<EOT
+masteruser replica
+masterauth $(secret valkey-replica-password)
+EOT
+  if systemctl is-active --quiet valkey-server.service; then
+    # The password is one the server still knows: users change only here.
+    VALKEYCLI_AUTH=$(secret valkey-admin-password) REDISCLI_AUTH=$(secret valkey-admin-password) \
+      valkey-cli --no-auth-warning --user admin -h "$LISTEN" -p "$PORT" ACL LOAD >/dev/null || systemctl --no-block restart valkey-server.service
+  fi
+fi
+
+if [[ $SENTINEL == yes ]]; then
+  own=/var/lib/valkey/sentinel.conf
+  password=$(secret valkey-replica-password)
+  requirepass=$(secret valkey-sentinel-password)
+  if [[ ! -e $own ]]; then
+    sed "s/ PRIMARY / $FIRST_PRIMARY /" /etc/chitlaq/sentinel.conf | put_file "$own" 0640 valkey valkey
+  fi
+  # Sentinel keeps every other line up to date by itself.
+  {
+    grep -vE "^(requirepass|user default|sentinel (auth-user|auth-pass|sentinel-pass)) " "$own"
+    printf 'requirepass %s\nsentinel sentinel-pass %s\n' "$requirepass" "$requirepass"
+    printf 'sentinel auth-user %s sentinel\nsentinel auth-pass %s %s\n' "$MASTER_NAME" "$MASTER_NAME" "$password"
+  } >"$own.new"
+  comparable() { grep -v '^user default' "$1" | tr -d '"' | sort; }
+  if ! cmp -s <(comparable "$own") <(comparable "$own.new"); then
+    systemctl stop valkey-sentinel.service
+    put_file "$own" 0640 valkey valkey <"$own.new"
+  fi
+  rm -f "$own.new"
+fi

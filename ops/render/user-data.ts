@@ -1,0 +1,50 @@
+import { gzipSync, strToU8 } from "fflate";
+import { stringify } from "yaml";
+import type { Plan } from "../../plan/types.ts";
+import { fileSet } from "./machine.ts";
+
+/** Hetzner takes no more (API reference, POST /servers, `user_data`). */
+export const userDataLimit = 32_768;
+
+const state = "/var/lib/chitlaq";
+
+/**
+ * Cloud-config of a new machine: unpacks its file set and runs the same converge step that later changes go through. It
+ * holds no secret; those come by SSH.
+ */
+export function renderUserData(plan: Plan, machineName: string): string {
+  // Compressed in JavaScript: zlib's output differs between processors.
+  const set = gzipSync(strToU8(fileSet(plan, machineName)), { level: 9, mem: 12, mtime: 0 });
+  const cloudConfig = {
+    ssh_pwauth: false,
+    disable_root: false,
+    manage_etc_hosts: false,
+    // chitlaq-converge installs packages: a machine without a public address must first be shown the way out.
+    package_update: false,
+    package_upgrade: false,
+    write_files: [
+      {
+        path: `${state}/fileset.sh`,
+        permissions: "0600",
+        encoding: "gz+b64",
+        content: Buffer.from(set).toString("base64"),
+      },
+    ],
+    runcmd: [
+      ["install", "-d", "-m", "0700", `${state}/fileset`],
+      ["sh", `${state}/fileset.sh`, `${state}/fileset`],
+      [`${state}/fileset/files/usr/local/sbin/chitlaq-converge`],
+    ],
+  };
+  const text = [
+    "#cloud-config",
+    `# ${machineName} of stack ${plan.stack}. The content below is one readable script: base64 --decode | gunzip.`,
+    stringify(cloudConfig, { lineWidth: 0 }),
+  ].join("\n");
+  if (Buffer.byteLength(text) >= userDataLimit) {
+    throw new Error(
+      `user-data of ${machineName}: ${Buffer.byteLength(text)} bytes, Hetzner takes less than ${userDataLimit}; move something out of the file set`,
+    );
+  }
+  return text;
+}

@@ -1,0 +1,23 @@
+import * as pulumi from "@pulumi/pulumi";
+import { loadPlatform } from "../config/pulumi.ts";
+import { serverTypeCatalogue } from "../cost/catalogue.ts";
+import { costOutput } from "../cost/estimate.ts";
+import { loadPriceBook } from "../cost/prices/book.ts";
+import { renderUserData } from "../ops/render/user-data.ts";
+import { buildPlan } from "../plan/build.ts";
+import { reportFaults } from "./faults.ts";
+import * as outputs from "./outputs.ts";
+import { createPlatform } from "./platform.ts";
+
+const book = loadPriceBook();
+const decided = reportFaults(() => {
+  const plan = buildPlan(loadPlatform(), { stack: pulumi.getStack(), catalogue: serverTypeCatalogue(book) });
+  return { plan, cost: costOutput(plan, book) };
+});
+const platform = createPlatform(decided.plan, renderUserData);
+
+export const endpoints = outputs.endpoints(decided.plan, platform);
+export const machines = outputs.machineOutputs(platform);
+export const cost = decided.cost;
+export const plan = outputs.planSummary(decided.plan);
+export const { currentLimits: limits, notes } = decided.plan;

@@ -1,0 +1,96 @@
+/**
+ * The test command: `node test/run.ts [--tier quick|engine|machines]… [--list] [part of a file name]…`. Without a tier it
+ * runs all of them, in this order. The last line is `N passed, N failed, N skipped`; the exit code is 0 when no test failed
+ * and at least one ran.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { describeError, Interrupted } from "../cli/errors.ts";
+import { exitCodeOf, interruption, watchSignals } from "../cli/interrupt.ts";
+import { repoRoot } from "../cli/paths.ts";
+import { createProgress } from "../cli/progress.ts";
+import { findTestFiles, type Tier, tierOf, tiers } from "./runner/files.ts";
+import { count, type FileResult, fileReport, finalReport } from "./runner/result.ts";
+import { runFile } from "./runner/run-file.ts";
+
+/** Seconds a file may take. Quick files take seconds; the limit is for the ones that hang. */
+const limits = { quick: 180, engine: 900, machines: 3600 } as const satisfies Record<Tier, number>;
+
+/** Booted machines share the host's network names and memory: one file at a time. */
+const concurrency = { quick: availableParallelism(), engine: Math.min(2, availableParallelism()), machines: 1 };
+
+function chosenTiers(names: readonly string[]): readonly Tier[] {
+  for (const name of names) {
+    if (!tiers.some((tier) => tier === name)) throw new Error(`--tier: ${name} given, use ${tiers.join(", ")}`);
+  }
+  return names.length === 0 ? tiers : tiers.filter((tier) => names.includes(tier));
+}
+
+/** The engine is found, downloaded or built once, before the files that need it run side by side. */
+async function prepare(tier: Tier): Promise<void> {
+  if (tier === "quick") return;
+  const { describeToolchain, prepareToolchain } = await import("../cli/local/context.ts");
+  const toolchain = await prepareToolchain(createProgress({ quiet: false, stream: process.stderr }));
+  console.log(describeToolchain(toolchain));
+}
+
+async function runTier(tier: Tier, files: readonly string[], scratch: string): Promise<readonly FileResult[]> {
+  if (files.length === 0) return [];
+  console.log(`\n${tier}: ${files.length} ${files.length === 1 ? "file" : "files"}`);
+  await prepare(tier);
+  const results: FileResult[] = [];
+  const waiting = [...files];
+  const worker = async (): Promise<void> => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const result = await runFile({ root: repoRoot, file, limitSeconds: limits[tier], scratch });
+      results.push(result);
+      console.log(fileReport(result));
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency[tier] }, worker));
+  return results;
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    options: { tier: { type: "string", multiple: true }, list: { type: "boolean" } },
+    allowPositionals: true,
+  });
+  const chosen = chosenTiers(values.tier ?? []);
+  const files = findTestFiles(repoRoot, positionals);
+  if (values.list === true) {
+    for (const file of files) if (chosen.includes(tierOf(file))) console.log(`${tierOf(file).padEnd(8)}  ${file}`);
+    return 0;
+  }
+  const scratch = mkdtempSync(join(tmpdir(), "chitlaq-test-"));
+  const results: FileResult[] = [];
+  try {
+    for (const tier of chosen) {
+      results.push(
+        ...(await runTier(
+          tier,
+          files.filter((file) => tierOf(file) === tier),
+          scratch,
+        )),
+      );
+    }
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+  console.log(finalReport(results));
+  const { passed, failed } = count(results);
+  return failed === 0 && passed > 0 ? 0 : 1;
+}
+
+watchSignals((line) => console.error(`\n${line}`));
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const { reason } = interruption;
+  const signal =
+    error instanceof Interrupted ? error.signal : reason instanceof Interrupted ? reason.signal : undefined;
+  if (signal === undefined) console.error(describeError(error));
+  process.exitCode = signal === undefined ? 1 : exitCodeOf(signal);
+}

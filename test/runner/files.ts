@@ -1,0 +1,26 @@
+/** Which test file belongs to which tier. */
+import { globSync } from "node:fs";
+import { join, sep } from "node:path";
+
+/**
+ * `quick`: no engine, no machines. `engine`: the real Pulumi CLI on the local cloud. `machines`: booted servers; needs
+ * Linux and root.
+ */
+export const tiers = ["quick", "engine", "machines"] as const;
+export type Tier = (typeof tiers)[number];
+
+/** A file's tier is its folder's; `.engine.test.ts` and `.machines.test.ts` lift single files out of a quick folder. */
+export function tierOf(file: string): Tier {
+  const path = file.split(sep).join("/");
+  if (path.startsWith("test/machines/") || path.endsWith(".machines.test.ts")) return "machines";
+  if (path.startsWith("test/engine/") || path.endsWith(".engine.test.ts")) return "engine";
+  return "quick";
+}
+
+/** Test files of the repository, sorted, relative to its root; `filters` keep those that contain one of them. */
+export function findTestFiles(root: string, filters: readonly string[] = []): readonly string[] {
+  return globSync("**/*.test.ts", { cwd: join(root, "test") })
+    .map((file) => join("test", file))
+    .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
+    .sort();
+}
