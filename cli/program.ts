@@ -9,12 +9,13 @@ import { repoRoot } from "./paths.ts";
 import type { Progress } from "./progress.ts";
 
 type Global = { readonly quiet: boolean };
-type InstanceOption = { readonly instance: string };
+type JsonOption = { readonly json?: boolean };
+type InstanceOption = { readonly instance?: string };
 
-const ownVerbs = new Set(["local", "doctor", "test", "help"]);
+const ownVerbs = new Set(["ci", "local", "doctor", "test", "help"]);
 
-const instanceOption = (): Option =>
-  new Option("--instance <name>", "which local cloud; each has its own state and ports").default("default");
+const instanceOption = (fallback: string): Option =>
+  new Option("--instance <name>", `which local cloud; each has its own state and ports (default: ${fallback})`);
 
 async function progressOf(command: Command): Promise<Progress> {
   const { createProgress } = await import("./progress.ts");
@@ -22,22 +23,77 @@ async function progressOf(command: Command): Promise<Progress> {
   return createProgress({ quiet, stream: process.stderr });
 }
 
-const instanceOf = async (command: Command) => {
-  const { instanceNamed } = await import("./local/instance.ts");
-  return instanceNamed(command.optsWithGlobals<InstanceOption>().instance);
-};
-
 function registerUp(local: Command): void {
   local
     .command("up")
     .description("start the local cloud, bring a stack up on it, print its endpoints and its cost")
-    .argument("[stack]", "stack to bring up", "phase2")
+    .argument("[stack]", "stack to bring up (default: phase2)")
     .option("--json", "print the stack's outputs as JSON")
-    .addOption(instanceOption())
-    .action(async (stack: string, options: { readonly json?: boolean }, command: Command) => {
-      const { localUp } = await import("./local/up.ts");
+    .addOption(instanceOption("the stack's own"))
+    .action(async (given: string | undefined, options: InstanceOption & JsonOption, command: Command) => {
+      const [{ localUp }, { chooseInstance, defaultStack }] = await Promise.all([
+        import("./local/up.ts"),
+        import("./local/instances.ts"),
+      ]);
+      const stack = given ?? defaultStack;
       const chosen = { machines: false, json: options.json === true };
-      await localUp(await instanceOf(command), stack, chosen, await progressOf(command));
+      await localUp(await chooseInstance(options.instance, stack), stack, chosen, await progressOf(command));
+    });
+}
+
+/** Verbs that mean every instance unless one is named. */
+function registerHousekeeping(local: Command): void {
+  local
+    .command("down")
+    .description("stop the local cloud; its state stays")
+    .addOption(instanceOption("all"))
+    .action(async (options: InstanceOption, command: Command) => {
+      const { localDown, namedOrAll } = await import("./local/verbs.ts");
+      await localDown(await namedOrAll(options.instance), await progressOf(command));
+    });
+  local
+    .command("status")
+    .description("what runs, where it listens, which stacks it holds")
+    .option("--json", "as JSON")
+    .addOption(instanceOption("all"))
+    .action(async (options: InstanceOption & JsonOption) => {
+      const { localStatus, namedOrAll } = await import("./local/verbs.ts");
+      await localStatus(await namedOrAll(options.instance), options.json === true);
+    });
+  local
+    .command("reset")
+    .description("stop the local cloud and forget its state and its stacks")
+    .addOption(instanceOption("all"))
+    .action(async (options: InstanceOption, command: Command) => {
+      const { localReset, namedOrAll } = await import("./local/verbs.ts");
+      await localReset(await namedOrAll(options.instance), await progressOf(command));
+    });
+}
+
+function registerTools(local: Command): void {
+  local
+    .command("pulumi")
+    .description("run the real pulumi against the local cloud, for example: -- preview --stack phase3 --diff")
+    .argument("[arguments...]", "arguments of pulumi, after --")
+    .addOption(instanceOption("the one of --stack, else the one that runs"))
+    .action(async (args: readonly string[], options: InstanceOption, command: Command) => {
+      const [{ localPulumi }, { chooseInstance, stackArgument }] = await Promise.all([
+        import("./local/pulumi.ts"),
+        import("./local/instances.ts"),
+      ]);
+      const instance = await chooseInstance(options.instance, stackArgument(args));
+      process.exitCode = await localPulumi(instance, args, await progressOf(command));
+    });
+  local
+    .command("env")
+    .description('exports for your own pulumi, hcloud and API clients: eval "$(./chitlaq local env)"')
+    .addOption(instanceOption("the one that runs"))
+    .action(async (options: InstanceOption, command: Command) => {
+      const [{ localEnv }, { chooseInstance }] = await Promise.all([
+        import("./local/verbs.ts"),
+        import("./local/instances.ts"),
+      ]);
+      await localEnv(await chooseInstance(options.instance, undefined), await progressOf(command));
     });
 }
 
@@ -46,48 +102,8 @@ function registerLocal(program: Command): void {
     .command("local")
     .description("the local cloud: Hetzner's and Cloudflare's APIs on this machine");
   registerUp(local);
-  local
-    .command("down")
-    .description("stop the local cloud; its state stays")
-    .addOption(instanceOption())
-    .action(async (_options: unknown, command: Command) => {
-      const { localDown } = await import("./local/verbs.ts");
-      await localDown(await instanceOf(command), await progressOf(command));
-    });
-  local
-    .command("status")
-    .description("what runs, where it listens, which stacks it holds")
-    .option("--json", "as JSON")
-    .addOption(instanceOption())
-    .action(async (options: { readonly json?: boolean }, command: Command) => {
-      const { localStatus } = await import("./local/verbs.ts");
-      await localStatus(await instanceOf(command), options.json === true);
-    });
-  local
-    .command("reset")
-    .description("stop the local cloud and forget its state and its stacks")
-    .addOption(instanceOption())
-    .action(async (_options: unknown, command: Command) => {
-      const { localReset } = await import("./local/verbs.ts");
-      await localReset(await instanceOf(command), await progressOf(command));
-    });
-  local
-    .command("pulumi")
-    .description("run the real pulumi against the local cloud, for example: -- preview --stack phase3 --diff")
-    .argument("[arguments...]", "arguments of pulumi, after --")
-    .addOption(instanceOption())
-    .action(async (args: readonly string[], _options: unknown, command: Command) => {
-      const { localPulumi } = await import("./local/verbs.ts");
-      process.exitCode = await localPulumi(await instanceOf(command), args, await progressOf(command));
-    });
-  local
-    .command("env")
-    .description('exports for your own pulumi, hcloud and API clients: eval "$(./chitlaq local env)"')
-    .addOption(instanceOption())
-    .action(async (_options: unknown, command: Command) => {
-      const { localEnv } = await import("./local/verbs.ts");
-      await localEnv(await instanceOf(command), await progressOf(command));
-    });
+  registerHousekeeping(local);
+  registerTools(local);
 }
 
 function registerDoctor(program: Command): void {
@@ -134,5 +150,7 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
   }
   registerDoctor(program);
   registerTest(program);
+  const { registerCiCommands } = await import("./ci/register.ts");
+  registerCiCommands(program, progressOf);
   return program;
 }

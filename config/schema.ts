@@ -122,6 +122,12 @@ const common = {
         .describe("`cost diff` fails when a change makes the stack dearer by more than this a month: `50eur`, `10%`."),
     })
     .prefault({}),
+  protection: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Protect what holds data or an address, in Pulumi and at Hetzner. To take a stack down for good: set it to false, run `pulumi up`, then `pulumi destroy`.",
+    ),
   backups: z
     .strictObject({
       provider: z

@@ -2,10 +2,15 @@ import type { Command } from "commander";
 import { guarded, type Io, processIo } from "./commands/io.ts";
 
 /**
- * Registers `cost` with its subcommands. Everything behind a command is imported when it runs, so that registering
+ * Registers `cost`, `prices` and what belongs to them. Everything behind a command is imported when it runs, so that registering
  * costs nothing.
  */
 export function registerCostCommands(program: Command, io: Io = processIo()): void {
+  registerCost(program, io);
+  registerPrices(program, io);
+}
+
+function registerCost(program: Command, io: Io): void {
   const cost = program
     .command("cost")
     .description("cost of a stack, worked out from its config: no engine, no network, no cloud")
@@ -43,3 +48,50 @@ export function registerCostCommands(program: Command, io: Io = processIo()): vo
       }),
     );
 }
+
+function registerPrices(program: Command, io: Io): void {
+  const prices = program
+    .command("prices")
+    .description("the price book: show it, compare it with Hetzner's list, bring it up to date");
+  prices
+    .command("show")
+    .description("prices with their days and sources")
+    .argument("[filter]", "part of an item's name, or a location: ccx, volume, ash")
+    .option("--at <day>", "prices of that day")
+    .option("--history", "every reading, not only the one in force")
+    .option("--json", "as JSON")
+    .action((filter: string | undefined, _options: object, command: Command) =>
+      guarded(io, async () => {
+        const { showPrices } = await import("./commands/prices.ts");
+        showPrices(filter, command.optsWithGlobals(), io);
+      }),
+    );
+  live(prices.command("check").description("compare with Hetzner's price list; exits with 3 when they differ")).action(
+    (_options: object, command: Command) =>
+      guarded(io, async () => {
+        const { checkPrices } = await import("./commands/prices.ts");
+        await checkPrices(command.optsWithGlobals(), io);
+      }),
+  );
+  live(
+    prices
+      .command("update")
+      .description("add what Hetzner's price list says and the book does not; nothing is overwritten"),
+  )
+    .option("--everyone", "existing servers pay new server prices too, as on 2026-04-01")
+    .option("--dry-run", "say what would be added")
+    .action((_options: object, command: Command) =>
+      guarded(io, async () => {
+        const { updatePrices } = await import("./commands/prices.ts");
+        await updatePrices(command.optsWithGlobals(), io);
+      }),
+    );
+}
+
+/** Options of commands that read the list; the token is HCLOUD_TOKEN. */
+const live = (command: Command): Command =>
+  command
+    .option("--endpoint <url>", "API to ask (default: HCLOUD_ENDPOINT, then https://api.hetzner.cloud/v1)")
+    .option("--read <day>", "day of the reading (default: today)")
+    .option("--stock", "compare stock too, which changes by the hour")
+    .option("--book <folder>", "folder of the book (default: the repository's)");

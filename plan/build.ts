@@ -81,6 +81,7 @@ function assemble(config: PlatformConfig, { stack, catalogue }: PlanOptions, { l
     slo,
     usage: buildUsage(config),
     billing: { vatPercent: config.billing.vatPercent },
+    protection: config.protection,
     notes: notesOf(config, machines),
   };
 }

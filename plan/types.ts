@@ -435,6 +435,8 @@ export type Plan = {
   readonly slo: Slo;
   readonly usage: Usage;
   readonly billing: { readonly vatPercent: number };
+  /** What holds data or an address is protected in Pulumi and at Hetzner; false only on the way to taking a stack down. */
+  readonly protection: boolean;
   /** Things a reader should know and that stop nothing, e.g. that the capacity plan's CPX21 does not exist. */
   readonly notes: readonly string[];
 };

@@ -17,7 +17,7 @@ export type RenderUserData = (plan: Plan, machine: string) => string;
 /** Network, keys, firewalls and placement groups: the same in every phase. */
 export const createFoundation = (plan: Plan, renderUserData: RenderUserData): Foundation => ({
   plan,
-  network: new Network("network", { network: plan.network, phase: plan.phase }),
+  network: new Network("network", plan),
   sshKeys: new SshKeys("ssh", plan),
   firewalls: new Firewalls("firewalls", plan),
   placementGroups: new PlacementGroups("placement", plan),

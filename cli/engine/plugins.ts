@@ -6,14 +6,14 @@ import { closeSync, existsSync, openSync, readFileSync, readSync } from "node:fs
 import { cp, mkdir, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import { Fault } from "../errors.ts";
 import type { Progress } from "../progress.ts";
 import { run } from "../process/run.ts";
 import { withIncoming } from "./incoming.ts";
 import { type EngineSearch, findOnPath } from "./probe.ts";
 
 export type PluginName = { readonly name: string; readonly version: string };
-export type Plugin = PluginName & { readonly official: boolean };
+/** `missing`: there is neither an official plugin to be had nor a stand-in; the engine stops if the program needs it. */
+export type Plugin = PluginName & { readonly origin: "official" | "stand-in" | "missing" };
 
 type PackageJson = {
   readonly version: string;
@@ -99,18 +99,19 @@ export type PluginRequest = {
   readonly installStandIn: (plugin: PluginName) => Promise<void>;
 };
 
-async function standIn(plugin: PluginName, request: PluginRequest): Promise<void> {
+async function standInOrSay(plugin: PluginName, request: PluginRequest, progress: Progress): Promise<void> {
   try {
     await request.installStandIn(plugin);
   } catch (error) {
-    throw new Fault(
-      `The provider plugin ${plugin.name} ${plugin.version} is neither installed nor to be downloaded, and has no stand-in (${error instanceof Error ? error.message : String(error)}).`,
-      [`run \`pulumi plugin install resource ${plugin.name} ${plugin.version}\` where the network allows it`],
+    const why = error instanceof Error ? error.message : String(error);
+    progress.say(
+      `The provider plugin ${plugin.name} ${plugin.version} is neither installed nor to be downloaded, and has no stand-in (${why}).\n` +
+        `  Get it where the network allows it: pulumi plugin install resource ${plugin.name} ${plugin.version}`,
     );
   }
 }
 
-/** Makes every required plugin present in `pulumiHome` and says which are official. */
+/** Makes every required plugin present in `pulumiHome`, as far as it can be had, and says where each comes from. */
 export async function ensurePlugins(request: PluginRequest, progress: Progress): Promise<readonly Plugin[]> {
   const { pulumiHome, search } = request;
   const required = requiredPlugins(search.repoRoot);
@@ -128,6 +129,8 @@ export async function ensurePlugins(request: PluginRequest, progress: Progress):
     }
   }
   // A stand-in is written anew each time: it names this Node and this checkout.
-  for (const plugin of required) if (pluginOrigin(pulumiHome, plugin) !== "official") await standIn(plugin, request);
-  return required.map((plugin) => ({ ...plugin, official: pluginOrigin(pulumiHome, plugin) === "official" }));
+  for (const plugin of required) {
+    if (pluginOrigin(pulumiHome, plugin) !== "official") await standInOrSay(plugin, request, progress);
+  }
+  return required.map((plugin) => ({ ...plugin, origin: pluginOrigin(pulumiHome, plugin) ?? "missing" }));
 }

@@ -38,13 +38,13 @@ const origins = { path: "found on PATH", installer: "from its installer", built:
 
 /** One line that says which parts are official and which are ours. */
 export function describeToolchain({ engine, plugins }: Toolchain): string {
-  const parts = [
-    { name: "language host", official: engine.languageHost.official },
-    ...plugins.map(({ name, version, official }) => ({ name: `${name} ${version}`, official })),
-  ];
-  const list = (official: boolean): string =>
-    parts.flatMap((part) => (part.official === official ? [part.name] : [])).join(", ") || "none";
-  return `Pulumi ${engine.version} (${origins[engine.origin]}); official: ${list(true)}; stand-ins: ${list(false)}`;
+  const host = { name: "language host", origin: engine.languageHost.official ? "official" : "stand-in" };
+  const parts = [host, ...plugins.map(({ name, version, origin }) => ({ name: `${name} ${version}`, origin }))];
+  const groups = ["official", "stand-in", "missing"].flatMap((origin) => {
+    const names = parts.flatMap((part) => (part.origin === origin ? [part.name] : []));
+    return names.length === 0 ? [] : [`${origin}: ${names.join(", ")}`];
+  });
+  return [`Pulumi ${engine.version}, ${origins[engine.origin]}`, ...groups].join("; ");
 }
 
 /** Grace of an interrupted engine: it finishes the calls it has begun, so that nothing is made and not recorded. */

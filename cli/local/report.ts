@@ -20,7 +20,7 @@ export function indentedLines(values: Readonly<Record<string, unknown>>, indent:
   });
 }
 
-const flag = ({ name }: Instance): string => (name === "default" ? "" : ` --instance ${name}`);
+const flag = ({ name }: Instance, stack: string): string => (name === stack ? "" : ` --instance ${name}`);
 
 /** Standard output gets the endpoints and the cost table, or the outputs as JSON. */
 export async function printStack(outputs: Outputs, { stack, json, instance, local }: Shown): Promise<void> {
@@ -42,5 +42,5 @@ export async function printStack(outputs: Outputs, { stack, json, instance, loca
     ]);
     console.log(`\n${costTable(cost as CostOutput, processIo())}`);
   }
-  console.log(`\nNext: ./chitlaq local pulumi${flag(instance)} -- preview --stack ${stack} --diff`);
+  console.log(`\nNext: ./chitlaq local pulumi${flag(instance, stack)} -- preview --stack ${stack} --diff`);
 }

@@ -41,7 +41,8 @@ async function exportDeployment(local: Local, stack: string): Promise<Deployment
   return (JSON.parse(exported.stdout) as { readonly deployment?: Deployment }).deployment ?? {};
 }
 
-async function freeLock(local: Local, stack: string, say: (line: string) => void): Promise<void> {
+/** Releases the lock of an engine that is gone; throws when its holder lives. */
+export async function freeLock(local: Local, stack: string, say: (line: string) => void): Promise<void> {
   const lock = stackLock(local.instance, projectName, stack);
   if (lock.kind === "free") return;
   if (lock.kind === "held") {

@@ -15,7 +15,7 @@ import { ensureStack, recoverStack, stackOutputs, updateStack } from "./stack.ts
 export type UpOptions = { readonly machines: boolean; readonly json: boolean };
 
 /** What the program will decide, checked before anything starts: a wrong config fails here, with every fault. */
-async function planOf(instance: Instance, stack: string) {
+export async function planOf(instance: Instance, stack: string) {
   const [{ planOfStack }, { loadPriceBook }] = await Promise.all([
     import("../../cost/stacks.ts"),
     import("../../cost/prices/book.ts"),

@@ -1,99 +1,116 @@
-/** `local down`, `status`, `reset`, `pulumi` and `env`. */
-import { existsSync, readdirSync, rmSync } from "node:fs";
-import { delimiter, join } from "node:path";
+/** `local down`, `status`, `reset` and `env`. */
+import { rmSync } from "node:fs";
+import { delimiter } from "node:path";
 import { localExports, pathPrefix } from "../engine/environment.ts";
 import { Fault } from "../errors.ts";
 import { pulumiHome, repoRoot } from "../paths.ts";
 import type { Progress } from "../progress.ts";
-import { type CloudEndpoints, runningCloud, stopCloud } from "./cloud.ts";
-import { prepareToolchain, withLocal } from "./context.ts";
+import { runningCloud, stopCloud } from "./cloud.ts";
+import { prepareToolchain } from "./context.ts";
 import { endAbandonedEngines } from "./engines.ts";
 import { type Instance, passphraseOf } from "./instance.ts";
+import { listInstances, stacksOf } from "./instances.ts";
 import { syncProject } from "./project.ts";
 import { projectName } from "./stack.ts";
 import { alone } from "./up.ts";
 
-/** Stops the cloud; state stays, and the next `local up` goes on from it. */
-export async function localDown(instance: Instance, progress: Progress): Promise<void> {
+/** @returns false when there was nothing to stop. */
+async function stopInstance(instance: Instance, progress: Progress): Promise<boolean> {
   await endAbandonedEngines(instance);
   const endpoints = await runningCloud(instance.cloudDir);
-  if (endpoints === undefined) {
-    progress.say(`The local cloud of instance ${instance.name} is not running.`);
-    return;
+  if (endpoints === undefined) return false;
+  await progress.step(`Stopping the local cloud ${instance.name}`, () => stopCloud(endpoints));
+  return true;
+}
+
+/** Stops the clouds; their state stays, and the next `local up` goes on from it. */
+export async function localDown(instances: readonly Instance[], progress: Progress): Promise<void> {
+  let stopped = 0;
+  for (const instance of instances) {
+    if (await alone(instance, () => stopInstance(instance, progress))) stopped += 1;
   }
-  await progress.step("Stopping the local cloud", () => stopCloud(endpoints));
+  if (stopped === 0) progress.say("No local cloud is running.");
 }
 
-/** Stops the cloud and forgets everything the instance holds. */
-export async function localReset(instance: Instance, progress: Progress): Promise<void> {
-  if (!existsSync(instance.dir)) return;
-  await alone(instance, async () => {
-    await localDown(instance, progress);
-    rmSync(instance.dir, { recursive: true, force: true });
-  });
-  progress.say(`Instance ${instance.name} is as new.`);
+/** Stops the clouds and forgets everything they and their stacks hold. */
+export async function localReset(instances: readonly Instance[], progress: Progress): Promise<void> {
+  for (const instance of instances) {
+    await alone(instance, async () => {
+      await stopInstance(instance, progress);
+      rmSync(instance.dir, { recursive: true, force: true });
+    });
+    progress.say(`${instance.name} is forgotten.`);
+  }
+  if (instances.length === 0) progress.say("There is nothing to forget.");
 }
 
-/** Stacks with a state in the instance's backend (`.pulumi/stacks/<project>/<stack>.json`). */
-function stacksOf(instance: Instance): readonly string[] {
-  const folder = join(instance.backendDir, ".pulumi", "stacks", projectName);
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder).flatMap((name) => /^([^.]+)\.json$/.exec(name)?.[1] ?? []);
-}
+export type InstanceStatus = {
+  readonly instance: string;
+  readonly cloud: {
+    readonly pid: number;
+    readonly startedAt: string;
+    readonly machines: boolean;
+    readonly hetzner: string;
+    readonly cloudflare: string;
+  } | null;
+  readonly stacks: readonly string[];
+};
 
-export async function localStatus(instance: Instance, json: boolean): Promise<void> {
+async function statusOf(instance: Instance): Promise<InstanceStatus> {
   const running = await runningCloud(instance.cloudDir);
-  const stacks = stacksOf(instance);
-  if (json) {
-    const cloud =
-      running === undefined
-        ? null
-        : {
-            pid: running.pid,
-            startedAt: running.startedAt,
-            machines: running.machines,
-            hetzner: running.hetzner.endpoint,
-            cloudflare: running.cloudflare.endpoint,
-          };
-    console.log(JSON.stringify({ instance: instance.name, cloud, stacks }, null, 2));
-    return;
-  }
-  console.log(`Instance  ${instance.name}`);
-  if (running === undefined) console.log("Cloud     not running");
-  else {
-    console.log(
-      `Cloud     process ${running.pid}, since ${running.startedAt}, ${running.machines ? "with machines" : "API only"}`,
-    );
-    console.log(
-      `          Hetzner     ${running.hetzner.endpoint}\n          Cloudflare  ${running.cloudflare.endpoint}`,
-    );
-  }
-  console.log(`Stacks    ${stacks.join(", ") || "none"}`);
+  const stacks = stacksOf(instance, projectName);
+  if (running === undefined) return { instance: instance.name, cloud: null, stacks };
+  const { pid, startedAt, machines, hetzner, cloudflare } = running;
+  return {
+    instance: instance.name,
+    cloud: { pid, startedAt, machines, hetzner: hetzner.endpoint, cloudflare: cloudflare.endpoint },
+    stacks,
+  };
 }
 
-async function requireCloud(instance: Instance): Promise<CloudEndpoints> {
-  const running = await runningCloud(instance.cloudDir);
-  if (running !== undefined) return running;
-  throw new Fault(`The local cloud of instance ${instance.name} is not running.`, ["start it: ./chitlaq local up"]);
+function statusLines({ instance, cloud, stacks }: InstanceStatus): readonly string[] {
+  const state =
+    cloud === null
+      ? ["  cloud       not running"]
+      : [
+          `  cloud       process ${cloud.pid} since ${cloud.startedAt}, ${cloud.machines ? "with machines" : "API only"}`,
+          `  Hetzner     ${cloud.hetzner}`,
+          `  Cloudflare  ${cloud.cloudflare}`,
+        ];
+  return [instance, ...state, `  stacks      ${stacks.join(", ") || "none"}`];
 }
 
-/** Runs the real CLI in the instance's project, on the person's terminal. @returns its exit code. */
-export async function localPulumi(instance: Instance, args: readonly string[], progress: Progress): Promise<number> {
-  return withLocal(instance, progress, { machines: false }, async (local) => {
-    const ended = await local.pulumi(args, { stdio: "inherit" });
-    return ended.code ?? 1;
-  });
+/** What runs and where. Tokens are not shown; `local env` gives them. */
+export async function localStatus(instances: readonly Instance[], json: boolean): Promise<void> {
+  const found = await Promise.all(instances.map(statusOf));
+  if (json) console.log(JSON.stringify(found, null, 2));
+  else if (found.length === 0) console.log("No local cloud was ever started here.");
+  else console.log(found.map((status) => statusLines(status).join("\n")).join("\n"));
+}
+
+/** The instances a verb means: the one named, or all. */
+export async function namedOrAll(name: string | undefined): Promise<readonly Instance[]> {
+  if (name === undefined) return listInstances();
+  const { instanceNamed } = await import("./instance.ts");
+  return [instanceNamed(name)];
 }
 
 const quoted = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
 
 /** Prints the exports for `eval "$(./chitlaq local env)"`. */
 export async function localEnv(instance: Instance, progress: Progress): Promise<void> {
-  const endpoints = await requireCloud(instance);
+  const endpoints = await runningCloud(instance.cloudDir);
+  if (endpoints === undefined) {
+    throw new Fault(`The local cloud ${instance.name} is not running.`, ["start it: ./chitlaq local up"]);
+  }
   syncProject(instance, repoRoot);
   const { pulumi } = (await prepareToolchain(progress)).engine;
   const { backendDir } = instance;
   const variables = localExports({ endpoints, pulumi, pulumiHome, backendDir, passphrase: passphraseOf(instance) });
-  for (const [name, value] of Object.entries(variables)) console.log(`export ${name}=${quoted(value)}`);
+  const [stack, ...others] = stacksOf(instance, projectName);
+  const chosen = stack !== undefined && others.length === 0 ? { PULUMI_STACK: stack } : {};
+  for (const [name, value] of Object.entries({ ...variables, ...chosen })) {
+    console.log(`export ${name}=${quoted(value)}`);
+  }
   console.log(`export PATH=${quoted(pathPrefix(pulumi).join(delimiter))}${delimiter}"$PATH"`);
 }

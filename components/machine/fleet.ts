@@ -65,6 +65,7 @@ const createMachine = (
       firewallId: machine.firewall === null ? null : foundation.firewalls.id(machine.firewall),
       placementGroupId: machine.placementGroup === null ? null : foundation.placementGroups.id(machine.placementGroup),
       volumes: machine.volumes.map((volume) => named(plan.volumes, volume, "volumes", owner)),
+      protection: plan.protection,
       after: [network, ...gateways],
     },
     { parent: tier },

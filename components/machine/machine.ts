@@ -18,6 +18,8 @@ export type MachineArgs = {
   readonly firewallId: pulumi.Input<number> | null;
   readonly placementGroupId: pulumi.Input<number> | null;
   readonly volumes: readonly VolumePlan[];
+  /** Refuse whatever would take data or an address away. Off only on the way to taking the stack down. */
+  readonly protection: boolean;
   /** What has to stand before the server boots: its subnet, and for a private machine its way to the internet. */
   readonly after: readonly pulumi.Resource[];
 };
@@ -52,7 +54,7 @@ export class Machine extends pulumi.ComponentResource {
   }
 
   /** DNS and the operators' allow lists name this address, so it is kept when the server goes. */
-  #address({ primaryIp, location }: MachineArgs): hcloud.PrimaryIp | null {
+  #address({ primaryIp, location, protection }: MachineArgs): hcloud.PrimaryIp | null {
     if (primaryIp === null) return null;
     return new hcloud.PrimaryIp(
       primaryIp.name,
@@ -61,15 +63,16 @@ export class Machine extends pulumi.ComponentResource {
         type: primaryIp.type,
         location,
         autoDelete: false,
-        deleteProtection: true,
+        deleteProtection: protection,
         labels: primaryIp.labels,
       },
-      { parent: this, protect: true, deleteBeforeReplace: true },
+      { parent: this, protect: protection, deleteBeforeReplace: true },
     );
   }
 
   #server(name: string, args: MachineArgs, address: hcloud.PrimaryIp | null): hcloud.Server {
     const { machine } = args;
+    const isProtected = machine.stateful && args.protection;
     return new hcloud.Server(
       `${name}-server`,
       {
@@ -89,13 +92,13 @@ export class Machine extends pulumi.ComponentResource {
         backups: machine.providerBackups,
         shutdownBeforeDeletion: true,
         // Hetzner demands that both protections are equal.
-        deleteProtection: machine.stateful,
-        rebuildProtection: machine.stateful,
+        deleteProtection: isProtected,
+        rebuildProtection: isProtected,
         labels: machine.labels,
       },
       {
         parent: this,
-        protect: machine.stateful,
+        protect: isProtected,
         ignoreChanges: bootOnly,
         // Server names are unique and the private address is taken while the old server stands.
         deleteBeforeReplace: true,
@@ -113,10 +116,10 @@ export class Machine extends pulumi.ComponentResource {
           location: args.location,
           size: volume.sizeGiB,
           format: volume.format,
-          deleteProtection: true,
+          deleteProtection: args.protection,
           labels: volume.labels,
         },
-        { parent: this, protect: true, deleteBeforeReplace: true },
+        { parent: this, protect: args.protection, deleteBeforeReplace: true },
       );
       new hcloud.VolumeAttachment(
         `${volume.name}-attachment`,
@@ -126,7 +129,9 @@ export class Machine extends pulumi.ComponentResource {
           // The machine mounts its volumes itself, with its own options.
           automount: false,
         },
-        { parent: this, deleteBeforeReplace: true },
+        // A refused `destroy --skip-preview` still deletes what is not protected, and a database whose volume is pulled
+        // off crashes.
+        { parent: this, protect: args.protection, deleteBeforeReplace: true },
       );
     }
   }

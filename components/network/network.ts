@@ -7,6 +7,8 @@ export type NetworkArgs = {
   readonly network: NetworkPlan;
   /** A stack never changes its phase in place: machines and addresses of the phases differ. */
   readonly phase: Phase;
+  /** Refuse whatever would delete or replace the network. Off only on the way to taking the stack down. */
+  readonly protection: boolean;
 };
 
 /**
@@ -24,28 +26,28 @@ export class Network extends pulumi.ComponentResource {
 
     const network = this.#network(name, args);
     this.networkId = network.id.apply(numericId);
-    const subnets = this.#subnets(name, args.network);
+    const subnets = this.#subnets(name, args);
     this.#routes(name, args.network, subnets);
 
     this.registerOutputs({ networkId: this.networkId });
   }
 
-  #network(name: string, { network, phase }: NetworkArgs): hcloud.Network {
+  #network(name: string, { network, phase, protection }: NetworkArgs): hcloud.Network {
     return new hcloud.Network(
       `${name}-${network.name}`,
-      { name: network.providerName, ipRange: network.ipRange, deleteProtection: true, labels: network.labels },
+      { name: network.providerName, ipRange: network.ipRange, deleteProtection: protection, labels: network.labels },
       // A change of phase asks for a replacement here, which `protect` refuses before anything else is touched.
-      { parent: this, protect: true, deleteBeforeReplace: true, replacementTrigger: phase },
+      { parent: this, protect: protection, deleteBeforeReplace: true, replacementTrigger: phase },
     );
   }
 
-  #subnets(name: string, { subnets, networkZone }: NetworkPlan): readonly hcloud.NetworkSubnet[] {
-    return subnets.map(
+  #subnets(name: string, { network, protection }: NetworkArgs): readonly hcloud.NetworkSubnet[] {
+    return network.subnets.map(
       (subnet) =>
         new hcloud.NetworkSubnet(
           `${name}-subnet-${subnet.name}`,
-          { networkId: this.networkId, type: "cloud", networkZone, ipRange: subnet.ipRange },
-          { parent: this, protect: true, deleteBeforeReplace: true },
+          { networkId: this.networkId, type: "cloud", networkZone: network.networkZone, ipRange: subnet.ipRange },
+          { parent: this, protect: protection, deleteBeforeReplace: true },
         ),
     );
   }

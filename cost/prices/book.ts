@@ -21,7 +21,10 @@ export type PriceEntry = {
   readonly hourlyNet: string | null;
   /** First day; null for as long as the book goes back. */
   readonly validFrom: string | null;
-  /** Last day on which an order got this price; null while it still does. */
+  /**
+   * Last day on which an order got this price. Null: until a line with a later `validFrom`, so that a new price needs no
+   * change to an old line.
+   */
   readonly validUntil: string | null;
   /** `everyone`: existing resources moved to it on `validFrom`. `orders`: only orders and rescales from then on. */
   readonly scope: "everyone" | "orders";
@@ -48,6 +51,7 @@ export type SoldIn = {
   readonly stock: { readonly available: boolean; readonly read: string } | null;
 };
 
+/** Of several lines with one name the last one holds. */
 export type ServerTypeEntry = {
   readonly name: string;
   readonly vcpu: number;
@@ -62,6 +66,8 @@ export type ServerTypeEntry = {
 export type ExchangeRate = { readonly date: string; readonly usdPerEur: string; readonly source: string };
 
 export type PriceBook = {
+  /** Folder it was read from. */
+  readonly directory: string;
   /** Day the book was last brought up to date: reports use its prices of this day unless told otherwise. */
   readonly date: string;
   readonly prices: readonly PriceEntry[];
@@ -93,6 +99,10 @@ function readLines<T>(directory: string, file: string): readonly T[] {
     });
 }
 
+const lastOfName = (entries: readonly ServerTypeEntry[]): readonly ServerTypeEntry[] => [
+  ...new Map(entries.map((entry) => [entry.name, entry])).values(),
+];
+
 /**
  * Reads a price book. Its shape is checked by `prices update`, which writes it, and by the tests; reading it trusts the
  * file, so that a bill stays quick.
@@ -102,9 +112,10 @@ export function loadPriceBook(directory: string = bookDirectory): PriceBook {
   const exchangeRates = readLines<ExchangeRate>(directory, bookFiles.exchangeRates);
   const days = [...sources.map((source) => source.read), ...exchangeRates.map((rate) => rate.date)];
   return {
+    directory,
     date: days.reduce((newest, day) => (day > newest ? day : newest), "1970-01-01"),
     prices: readLines<PriceEntry>(directory, bookFiles.prices),
-    serverTypes: readLines<ServerTypeEntry>(directory, bookFiles.serverTypes),
+    serverTypes: lastOfName(readLines<ServerTypeEntry>(directory, bookFiles.serverTypes)),
     exchangeRates,
     sources,
   };

@@ -64,9 +64,6 @@ const share = (a: PriceEntry, b: PriceEntry): boolean =>
   a.item === b.item &&
   (a.locations === null || b.locations === null || a.locations.some((location) => b.locations?.includes(location)));
 
-const overlap = (a: PriceEntry, b: PriceEntry): boolean =>
-  (a.validFrom ?? "") <= (b.validUntil ?? "9999") && (b.validFrom ?? "") <= (a.validUntil ?? "9999");
-
 function priceFaults(entry: PriceEntry, index: number, book: PriceBook): readonly string[] {
   const faults: string[] = [];
   if (!book.sources.some((source) => source.id === entry.source)) {
@@ -75,7 +72,7 @@ function priceFaults(entry: PriceEntry, index: number, book: PriceBook): readonl
   if (entry.validFrom !== null && entry.validUntil !== null && entry.validFrom > entry.validUntil) {
     faults.push(`${nameOf(entry)}: ends on ${entry.validUntil}, before it begins`);
   }
-  const twin = book.prices.slice(0, index).find((other) => share(entry, other) && overlap(entry, other));
+  const twin = book.prices.slice(0, index).find((other) => share(entry, other) && other.validFrom === entry.validFrom);
   if (twin !== undefined) faults.push(`${nameOf(entry)}: also priced by the line ${nameOf(twin)}`);
   if (entry.hourlyNet !== null && entry.net !== null) faults.push(...capFaults(entry, entry.net, entry.hourlyNet));
   return faults;

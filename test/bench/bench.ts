@@ -26,7 +26,10 @@ if (unknown.length > 0) {
   throw new Error(`no benchmark ${unknown.join(", ")}; there are ${benchmarks.map(({ name }) => name).join(", ")}`);
 }
 
-const table = new Table({ head: ["what", "median", "against", "ratio", "goal", "met"], style: { head: [], border: [] } });
+const table = new Table({
+  head: ["what", "median", "against", "ratio", "goal", "met"],
+  style: { head: [], border: [] },
+});
 for (const benchmark of benchmarks) {
   if (asked.length > 0 && !asked.includes(benchmark.name)) continue;
   process.stderr.write(`${benchmark.name}…\n`);

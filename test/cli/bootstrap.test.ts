@@ -90,7 +90,10 @@ describe("two at once", concurrency, () => {
     const checkout = createCheckout(t, { without: ["flock"] });
     const env = { FAKE_NPM_WAIT: "0.3" };
     const outcomes = await Promise.all(["first", "second"].map((name) => checkout.run({ args: [name], env })));
-    assert.deepEqual(outcomes.map((outcome) => recorded(outcome).args), [["first"], ["second"]]);
+    assert.deepEqual(
+      outcomes.map((outcome) => recorded(outcome).args),
+      [["first"], ["second"]],
+    );
     assert.deepEqual(checkout.leftovers(), []);
   });
 });
@@ -129,7 +132,7 @@ describe("an installation that is cut off", concurrency, () => {
     changeLock(checkout);
     const failed = await checkout.run({ env: { FAKE_NPM_FAIL: "1" } });
     assert.equal(failed.code, 1);
-    assert.match(failed.stderr, /registry unreachable[^]*npm could not install the locked packages/);
+    assert.match(failed.stderr, /registry unreachable[\s\S]*npm could not install the locked packages/);
     assert.equal(existsSync(join(checkout.root, "node_modules", "old")), true);
     assert.deepEqual(checkout.leftovers(), []);
     recorded(await checkout.run());
@@ -159,13 +162,13 @@ describe("what cannot be had", concurrency, () => {
   test("npm: the message says where to get it", async (t) => {
     const { code, stderr } = await createCheckout(t, { npm: false }).run();
     assert.equal(code, 1);
-    assert.match(stderr, /npm is missing[^]*Node\.js 24 or newer with npm \(https:/);
+    assert.match(stderr, /npm is missing[\s\S]*Node\.js 24 or newer with npm \(https:/);
   });
 
   test("a Node for this platform: the message says what to install", async (t) => {
     const checkout = createCheckout(t);
     const { code, stderr } = await checkout.run({ env: { FAKE_NPM_NO_PLATFORM: "1" } });
     assert.equal(code, 1);
-    assert.match(stderr, /no pinned Node\.js for[^]*Install Node\.js 24 or newer yourself/);
+    assert.match(stderr, /no pinned Node\.js for[\s\S]*Install Node\.js 24 or newer yourself/);
   });
 });

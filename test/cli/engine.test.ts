@@ -1,5 +1,16 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -36,7 +47,8 @@ function machine(t: TestContext): Machine {
   const bin = join(base, "bin");
   mkdirSync(bin);
   mkdirSync(join(base, "cache"));
-  for (const tool of ["sh", "mkdir", "cat", "chmod", "cp"]) symlinkSync(findOnPath(tool, process.env) ?? "", join(bin, tool));
+  for (const tool of ["sh", "mkdir", "cat", "chmod", "cp"])
+    symlinkSync(findOnPath(tool, process.env) ?? "", join(bin, tool));
   const steps: string[] = [];
   const logFile = join(base, "log");
   return {
@@ -220,7 +232,7 @@ test("without Go, curl or an engine the three ways out are named, with what is w
     assert.match(error.message, /version 3\.10\.0 is not in the range/);
     assert.match(error.message, /Go is not on PATH/);
     assert.equal(error.fixes.length, 3);
-    assert.match(error.fixes.join("\n"), /pulumi\.com\/docs\/install[^]*go\.dev[^]*get\.pulumi\.com/);
+    assert.match(error.fixes.join("\n"), /pulumi\.com\/docs\/install[\s\S]*go\.dev[\s\S]*get\.pulumi\.com/);
     return true;
   });
 });
@@ -235,7 +247,10 @@ test("a Go that is too old is not tried", async (t) => {
 test("a build that fails shows the compiler's words and leaves nothing half-made", async (t) => {
   const host = machine(t);
   host.put("curl", curlRefused);
-  host.put("go", script('[ "$1" != version ] || { echo go version go1.26.8; exit 0; }; echo no space left >&2; exit 1'));
+  host.put(
+    "go",
+    script('[ "$1" != version ] || { echo go version go1.26.8; exit 0; }; echo no space left >&2; exit 1'),
+  );
   await assert.rejects(resolveEngine(host.search, host.progress), /could not be built:\nno space left/);
   assert.deepEqual(readdirSync(join(host.search.cacheDir, "engine")), ["lock"]);
 });

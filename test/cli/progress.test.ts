@@ -43,6 +43,10 @@ test("quiet shows nothing and does the work", async () => {
   const { written, stream } = terminal();
   const progress = createProgress({ quiet: true, stream });
   progress.say("hello");
-  assert.equal(await progress.step("Building", async (note) => (note("x"), 1)), 1);
+  const work = async (note: (text: string) => void): Promise<number> => {
+    note("halfway");
+    return 1;
+  };
+  assert.equal(await progress.step("Building", work), 1);
   assert.deepEqual(written, []);
 });

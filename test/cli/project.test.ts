@@ -65,11 +65,14 @@ test("a run that changes nothing writes nothing", (t) => {
 
 test("the repository's three phases are stacks; another name is refused with the ones there are", () => {
   assert.deepEqual(committedStacks(repoRoot), ["phase1", "phase2", "phase3"]);
-  assert.throws(() => requireStack(repoRoot, "phase4"), (error: Error & { readonly fixes?: readonly string[] }) => {
-    assert.match(error.message, /stack: "phase4" given/);
-    assert.deepEqual(error.fixes, ["use one of phase1, phase2, phase3"]);
-    return true;
-  });
+  assert.throws(
+    () => requireStack(repoRoot, "phase4"),
+    (error: Error & { readonly fixes?: readonly string[] }) => {
+      assert.match(error.message, /stack: "phase4" given/);
+      assert.deepEqual(error.fixes, ["use one of phase1, phase2, phase3"]);
+      return true;
+    },
+  );
 });
 
 test("an instance's name cannot lead out of its folder", () => {

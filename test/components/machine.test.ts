@@ -11,6 +11,7 @@ const shared = {
   userData: "#cloud-config\n",
   sshKeyIds: ["7"],
   networkId: 5,
+  protection: true,
   after: [],
 } as const satisfies Partial<MachineArgs>;
 
@@ -93,7 +94,7 @@ describe("a private machine with data", () => {
     assert.deepEqual(new Set(Object.keys(attachment.inputs)), new Set(["automount", "serverId", "volumeId"]));
     assert.equal(typeof attachment.inputs.serverId, "number", "Hetzner's ids are numbers");
     assert.equal(typeof attachment.inputs.volumeId, "number", "Hetzner's ids are numbers");
-    assert.equal(attachment.options.protect, false, "an attachment holds no data and must go before the server can");
+    assert.equal(attachment.options.protect, true, "a refused destroy must not pull the volume off a running database");
   });
 
   it("is protected, and running servers ignore what only a new one can take", async () => {
@@ -142,6 +143,16 @@ describe("a machine with a public door", () => {
     assert.equal(inputs.rebuildProtection, false);
     assert.equal(options.protect, false, "it holds nothing and can be replaced");
   });
+});
+
+it("what is to be taken down is protected nowhere", async () => {
+  for (const args of [database, door]) {
+    const { resources } = await captureMachine({ ...args, protection: false });
+    assert.deepEqual(
+      resources.filter(({ inputs, options }) => options.protect || inputs.deleteProtection || inputs.rebuildProtection),
+      [],
+    );
+  }
 });
 
 describe("a machine that contradicts itself", () => {

@@ -4,8 +4,8 @@ import { Network } from "../../components/network/network.ts";
 import { capture, unknown } from "../support/capture.ts";
 import { labels, networkPlan, resource } from "./fixtures.ts";
 
-const captureNetwork = (network = networkPlan, preview = false) =>
-  capture(() => ({ networkId: new Network("network", { network, phase: 2 }).networkId }), { preview });
+const captureNetwork = (network = networkPlan, preview = false, protection = true) =>
+  capture(() => ({ networkId: new Network("network", { network, phase: 2, protection }).networkId }), { preview });
 
 describe("the private network", () => {
   it("has a subnet per tier and the route to the gateway", async () => {
@@ -56,6 +56,15 @@ describe("the private network", () => {
       "hcloud:index/networkSubnet:NetworkSubnet network-subnet-edge",
       "hcloud:index/networkSubnet:NetworkSubnet network-subnet-data",
     ]);
+  });
+
+  it("can be taken down once its protection is switched off", async () => {
+    const captured = await captureNetwork(networkPlan, false, false);
+    assert.deepEqual(
+      captured.resources.filter(({ options }) => options.protect),
+      [],
+    );
+    assert.equal(resource(captured, "network-private").inputs.deleteProtection, false);
   });
 
   it("has no route when every machine has its own door", async () => {

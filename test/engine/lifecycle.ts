@@ -6,6 +6,7 @@ import { loadPriceBook } from "../../cost/prices/book.ts";
 import { planOfStack } from "../../cost/stacks.ts";
 import {
   type Bench,
+  configure,
   inventory,
   listHetzner,
   names,
@@ -100,16 +101,42 @@ export const liveThrough = async (
 
   await t.test("destroy is refused while data and addresses are protected, and takes nothing away", async () => {
     const before = await inventory(bench);
-    const refused = await project.destroy();
+    const refused = await project.run(["destroy", "--stack", project.stack, "--yes"]);
     assert.notEqual(refused.code, 0);
-    assert.match(refused.errors(), /protect/);
+    assert.match(refused.stdout + refused.stderr, /cannot be deleted/);
     assert.deepEqual(await inventory(bench), before);
   });
 
-  await t.test("destroy leaves nothing behind once everything is unprotected", async () => {
-    await project.ok(["state", "unprotect", "--all", "--yes", "--stack", project.stack]);
+  await t.test("without its preview it still leaves every server with data, its volume and every address", async () => {
+    const kept = plan.machines.filter((machine) => machine.stateful).map((machine) => machine.hostname);
+    const attached = await attachments(bench);
+    const refused = await project.destroy();
+    assert.notEqual(refused.code, 0);
+    const left = await names(bench);
+    assert.deepEqual(
+      kept.filter((hostname) => !left.servers?.includes(hostname)),
+      [],
+    );
+    assert.deepEqual(await attachments(bench), attached);
+    for (const kind of ["volumes", "primary_ips", "networks"]) assert.deepEqual(left[kind], expectedNames(plan)[kind]);
+    (await project.up()).succeeded();
+    assert.deepEqual(await names(bench), expectedNames(plan), "and an up brings the rest back");
+  });
+
+  await t.test("a stack whose protection is switched off goes without a trace", async () => {
+    configure(bench, { protection: false });
+    const up = (await project.up()).succeeded();
+    assert.deepEqual(
+      up.changes.filter(({ op }) => op !== "update"),
+      [],
+      "the switch changes nothing but protections",
+    );
     (await project.destroy()).succeeded();
     assert.deepEqual(await names(bench), nothing);
     await nothingUnhandled(bench);
   });
 };
+
+/** Which server holds which volume. */
+const attachments = async (bench: Bench): Promise<readonly unknown[]> =>
+  (await listHetzner(bench, "volumes")).map(({ name, server }) => [name, server]);

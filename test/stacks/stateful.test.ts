@@ -8,7 +8,14 @@ import { captureProgram, planOf, type Stack } from "./programs.ts";
  * `up`; one that is new here cannot be, without `pulumi state unprotect`.
  */
 const protectedResources: Readonly<Record<Stack, readonly string[]>> = {
-  phase1: ["network-private", "network-subnet-edge", "server-1-ipv4", "server-1-server", "server-1-data"],
+  phase1: [
+    "network-private",
+    "network-subnet-edge",
+    "server-1-ipv4",
+    "server-1-server",
+    "server-1-data",
+    "server-1-data-attachment",
+  ],
   phase2: [
     "network-private",
     "network-subnet-edge",
@@ -18,8 +25,10 @@ const protectedResources: Readonly<Record<Stack, readonly string[]>> = {
     "lb-1-ipv4",
     "db-1-server",
     "db-1-data",
+    "db-1-data-attachment",
     "db-2-server",
     "db-2-data",
+    "db-2-data-attachment",
     "redis-1-server",
   ],
   phase3: [
@@ -32,10 +41,13 @@ const protectedResources: Readonly<Record<Stack, readonly string[]>> = {
     "lb-2-ipv4",
     "db-1-server",
     "db-1-data",
+    "db-1-data-attachment",
     "db-2-server",
     "db-2-data",
+    "db-2-data-attachment",
     "db-3-server",
     "db-3-data",
+    "db-3-data-attachment",
     "redis-1-server",
     "redis-2-server",
     "redis-3-server",
@@ -74,6 +86,16 @@ for (const stack of ["phase1", "phase2", "phase3"] as const) {
       const servers = resources.filter(({ type }) => type === "hcloud:index/server:Server");
       assert.deepEqual(ignored, servers, "servers alone ignore changes");
       for (const { options } of servers) assert.deepEqual(options.ignoreChanges, ["image", "userData", "sshKeys"]);
+    });
+
+    it("are free to go once the protection is switched off for a farewell", async () => {
+      const { resources } = await captureProgram(planOf(stack, { protection: false }));
+      assert.deepEqual(
+        resources.filter(
+          ({ inputs, options }) => options.protect || inputs.deleteProtection || inputs.rebuildProtection,
+        ),
+        [],
+      );
     });
 
     it("keep their addresses when a server goes", async () => {

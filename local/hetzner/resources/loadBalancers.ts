@@ -175,15 +175,16 @@ export function loadBalancerRoutes(cloud: Cloud): Hono {
     );
     return context.json({ load_balancer: view(loadBalancer) });
   });
+  // An action since hcloud-python 2.27; older clients expect 204 and read no body. Gone at once for all of them.
   app.delete("/:id", (context) => {
-    const loadBalancer = find(loadBalancers, kind.type, pathId(context));
-    if (loadBalancer.protection.delete) throw protectedFrom(kind.type, "deletion");
-    cloud.change(() => {
+    const action = cloud.change(() => {
+      const loadBalancer = find(loadBalancers, kind.type, pathId(context));
+      if (loadBalancer.protection.delete) throw protectedFrom(kind.type, "deletion");
       loadBalancers.delete(loadBalancer.id);
       cloud.billing.close("load_balancer", loadBalancer.id);
+      return beginLoadBalancerAction(cloud, loadBalancer, "delete_load_balancer");
     });
-    cloud.network.syncSoon();
-    return context.body(null, 204);
+    return context.json({ action: actionView(cloud, action) });
   });
   loadBalancerActionRoutes(app, cloud, kind);
   return app;

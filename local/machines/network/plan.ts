@@ -140,6 +140,8 @@ const privateNetwork = (network: NetworkTopology, topology: Topology, slots: Slo
       : [route(`${destination} dev ${member.device} via ${member.ip} onlink table ${table}`)];
   });
   return [
+    // An address of the network that nobody has is not for the gateway of a default route.
+    route(`blackhole ${network.ipRange} table ${table}`),
     ...[network.gateway, metadataAddress, ...balancers].map((ip) => route(`local ${ip}/32 dev lo table ${table}`)),
     ...members.flatMap(({ device, ip, aliasIps, mac }) => [
       address(`${network.gateway}/32`, device),

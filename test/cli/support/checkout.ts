@@ -22,7 +22,22 @@ import { repoRoot } from "../../../cli/paths.ts";
 import { until } from "../../../cli/process/pause.ts";
 
 /** Programs the script may use; everything else must not be on its PATH. */
-const tools = ["bash", "sh", "env", "cmp", "mktemp", "mkdir", "cp", "mv", "rm", "dirname", "readlink", "uname", "sleep", "flock"];
+const tools = [
+  "bash",
+  "sh",
+  "env",
+  "cmp",
+  "mktemp",
+  "mkdir",
+  "cp",
+  "mv",
+  "rm",
+  "dirname",
+  "readlink",
+  "uname",
+  "sleep",
+  "flock",
+];
 
 /** Pretends to be npm: records the call, can wait or fail, and installs what the folder's lock file names. */
 const fakeNpm = `#!/bin/sh
@@ -99,7 +114,12 @@ export const changeLock = (checkout: Checkout): void =>
 
 function layOut(root: string): void {
   for (const folder of ["tools/node", "cli"]) mkdirSync(join(root, folder), { recursive: true });
-  for (const file of ["chitlaq", "tools/node/installed.ts", "tools/node/package.json", "tools/node/package-lock.json"]) {
+  for (const file of [
+    "chitlaq",
+    "tools/node/installed.ts",
+    "tools/node/package.json",
+    "tools/node/package-lock.json",
+  ]) {
     copyFileSync(join(repoRoot, file), join(root, file));
   }
   chmodSync(join(root, "chitlaq"), 0o755);
@@ -131,8 +151,7 @@ export function createCheckout(t: TestContext, options: CheckoutOptions = {}): C
   if (options.npm !== false) executable(join(bin, "npm"), fakeNpm);
   const nodeLink = join(base, "node");
   symlinkSync(process.execPath, nodeLink);
-  const npmCalls = (): readonly string[] =>
-    existsSync(npmLog) ? readFileSync(npmLog, "utf8").trim().split("\n") : [];
+  const npmCalls = (): readonly string[] => (existsSync(npmLog) ? readFileSync(npmLog, "utf8").trim().split("\n") : []);
 
   const start = (launch: Launch = {}): Running => {
     const child = spawn(launch.script ?? join(root, "chitlaq"), launch.args ?? [], {

@@ -157,7 +157,8 @@ battery("load balancers", (api) => {
     );
     await api.refuse(423, "protected", "DELETE", `/load_balancers/${id}`);
     await act(id, "change_protection", { delete: false });
-    await api.expect(204, "DELETE", `/load_balancers/${id}`);
+    await api.done("DELETE", `/load_balancers/${id}`);
+    await api.refuse(404, "not_found", "GET", `/load_balancers/${id}`);
   });
 
   test("location or zone, not both; names unique; twenty-one are too many", async () => {
