@@ -28,6 +28,11 @@ function registerCost(program: Command, io: Io): void {
       }),
     );
 
+  registerDiff(cost, io);
+  registerAlternatives(cost, io);
+}
+
+function registerDiff(cost: Command, io: Io): void {
   cost
     .command("diff")
     .description("what a change costs: two commits, folders or the working tree, by the plan and price code of each")
@@ -45,6 +50,22 @@ function registerCost(program: Command, io: Io): void {
       guarded(io, async () => {
         const { showDiff } = await import("./commands/diff.ts");
         await showDiff(base, head, command.optsWithGlobals(), io);
+      }),
+    );
+}
+
+function registerAlternatives(cost: Command, io: Io): void {
+  cost
+    .command("alternatives")
+    .description("cheaper server types that would satisfy each machine, and what is given up for them")
+    .argument("[stack]", "stack to look at (default: phase2)")
+    .option("--everywhere", "in every location, not only the stack's")
+    .option("--at <day>", "offer of that day")
+    .option("--json", "as JSON")
+    .action((stack: string | undefined, _options: object, command: Command) =>
+      guarded(io, async () => {
+        const { showAlternatives } = await import("./commands/alternatives.ts");
+        showAlternatives(stack, command.optsWithGlobals(), io);
       }),
     );
 }

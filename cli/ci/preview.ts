@@ -2,13 +2,16 @@
 import { Fault } from "../errors.ts";
 
 type Step = { readonly op: string; readonly urn: string };
-export type Preview = { readonly stack: string; readonly steps: readonly Step[] };
+export type Preview = {
+  readonly stack: string;
+  /** What changes; the engine's JSON leaves out what stays. */
+  readonly steps: readonly Step[];
+  readonly unchanged: number;
+};
 
 /** Operations of a replacement are three steps of one resource; the summary shows one. */
 const shownOps = ["create", "update", "replace", "delete"] as const;
 type ShownOp = (typeof shownOps)[number];
-
-const isShown = (op: string): op is ShownOp => (shownOps as readonly string[]).includes(op);
 
 /** `urn:pulumi:stack::project::parent$type::name` → `hcloud:Server name`. */
 function resourceOf(urn: string): string {
@@ -21,8 +24,12 @@ function resourceOf(urn: string): string {
 export function parsePreview(stack: string, text: string): Preview {
   const start = text.indexOf("{");
   if (start === -1) throw new Fault(`pulumi preview of ${stack} printed no JSON`);
-  const document = JSON.parse(text.slice(start)) as { readonly steps?: readonly Step[] };
-  return { stack, steps: (document.steps ?? []).filter(({ urn }) => !urn.includes("::pulumi:pulumi:Stack::")) };
+  const document = JSON.parse(text.slice(start)) as {
+    readonly steps?: readonly Step[];
+    readonly changeSummary?: { readonly same?: number };
+  };
+  const steps = (document.steps ?? []).filter(({ urn }) => !urn.includes("::pulumi:pulumi:Stack::"));
+  return { stack, steps, unchanged: document.changeSummary?.same ?? 0 };
 }
 
 const count = ({ steps }: Preview, op: string): number => steps.filter((step) => step.op === op).length;
@@ -43,11 +50,11 @@ function names(preview: Preview, op: ShownOp): string | undefined {
 /** Markdown of all stacks: a table of counts, then the resources that change, in the order of the stacks. */
 export function previewMarkdown(previews: readonly Preview[]): string {
   const rows = previews.map((preview) => {
-    const cells = [...shownOps.map((op) => count(preview, op)), count(preview, "same")];
+    const cells = [...shownOps.map((op) => count(preview, op)), preview.unchanged];
     return `| ${preview.stack} | ${cells.join(" | ")} |`;
   });
   const changed = previews.flatMap((preview) =>
-    shownOps.flatMap((op) => (op === "create" && count(preview, "same") === 0 ? [] : (names(preview, op) ?? []))),
+    shownOps.flatMap((op) => (op === "create" && preview.unchanged === 0 ? [] : (names(preview, op) ?? []))),
   );
   return [
     `| stack | ${shownOps.join(" | ")} | unchanged |`,
@@ -56,5 +63,3 @@ export function previewMarkdown(previews: readonly Preview[]): string {
     ...(changed.length > 0 ? ["", ...changed] : []),
   ].join("\n");
 }
-
-export const replaces = (preview: Preview): boolean => preview.steps.some(({ op }) => isShown(op) && op === "replace");

@@ -74,21 +74,34 @@ async function installDependencies(tree: string): Promise<void> {
   if (ended.code !== 0) throw new Fault(`npm ci of the older side failed:\n${ended.stderr.trim()}`);
 }
 
-/** Brings every stack of the older side up, then previews the working tree against it. */
-async function previews(base: string, progress: Progress): Promise<readonly Preview[]> {
+/**
+ * Brings each stack up as the older side has it, then previews the working tree against it. Every stack has a cloud of its
+ * own, as it has a project and a zone of its own at the providers.
+ */
+function previews(base: string, progress: Progress): Promise<readonly Preview[]> {
+  return withCheckout(base, async (tree) => {
+    const before = tree === undefined ? [] : committedStacks(tree);
+    const found: Preview[] = [];
+    for (const stack of committedStacks(repoRoot)) {
+      found.push(await previewAlone(stack, before.includes(stack) ? tree : undefined, progress));
+    }
+    return found;
+  });
+}
+
+async function previewAlone(stack: string, tree: string | undefined, progress: Progress): Promise<Preview> {
   const root = mkdtempSync(join(tmpdir(), "chitlaq-report-"));
   const instance = instanceNamed("report", root);
   makeFolders(instance);
   try {
     return await withLocal(instance, progress, { machines: false }, async (local) => {
       try {
-        const before = await withCheckout(base, (tree) => bringUp(local, tree, progress));
-        syncProject(instance, repoRoot);
-        const found: Preview[] = [];
-        for (const stack of committedStacks(repoRoot)) {
-          found.push(await progress.step(`Previewing ${stack}`, () => previewStack(local, stack, before.has(stack))));
+        if (tree !== undefined) {
+          syncProject(instance, tree);
+          await progress.step(`Bringing ${stack} up as it was`, () => bringUp(local, stack));
+          syncProject(instance, repoRoot);
         }
-        return found;
+        return await progress.step(`Previewing ${stack}`, () => preview(local, stack));
       } finally {
         await stopCloud(local.endpoints);
       }
@@ -98,30 +111,19 @@ async function previews(base: string, progress: Progress): Promise<readonly Prev
   }
 }
 
-async function bringUp(local: Local, tree: string | undefined, progress: Progress): Promise<ReadonlySet<string>> {
-  if (tree === undefined) return new Set();
-  syncProject(local.instance, tree);
-  const stacks = committedStacks(tree);
-  for (const stack of stacks) {
-    await progress.step(`Bringing ${stack} up as it was`, async () => {
-      await seed(local, stack);
-      await ensureStack(local, stack);
-      await mustRun(local, ["up", "--stack", stack, "--yes", "--skip-preview"], `Bringing ${stack} up as it was`);
-    });
-  }
-  return new Set(stacks);
-}
-
-async function seed(local: Local, stack: string): Promise<void> {
+async function prepare(local: Local, stack: string): Promise<void> {
   const { edge } = await planOf(local.instance, stack);
   await seedZone(local.endpoints.cloudflare, { name: edge.zone, plan: edge.plan }, interruption);
+  await ensureStack(local, stack);
 }
 
-async function previewStack(local: Local, stack: string, existed: boolean): Promise<Preview> {
-  if (!existed) {
-    await seed(local, stack);
-    await ensureStack(local, stack);
-  }
+async function bringUp(local: Local, stack: string): Promise<void> {
+  await prepare(local, stack);
+  await mustRun(local, ["up", "--stack", stack, "--yes", "--skip-preview"], `Bringing ${stack} up as it was`);
+}
+
+async function preview(local: Local, stack: string): Promise<Preview> {
+  await prepare(local, stack);
   const shown = await mustRun(local, ["preview", "--stack", stack, "--json"], `Previewing ${stack}`);
   return parsePreview(stack, shown.stdout);
 }

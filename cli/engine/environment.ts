@@ -41,12 +41,10 @@ export function localExports(input: EnvironmentInput): Readonly<Record<string, s
     // A missing plugin must be an error at once; the engine would search the network for seconds on every run.
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     PULUMI_SKIP_UPDATE_CHECK: "true",
-    // Lets the committed stack files, which hold no salt, be used as they are: the salt is in the state too.
-    PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: "true",
   };
 }
 
-/** Folders that must come first on PATH: the engine, and the Node that can run the program. */
+/** Folders that must come first on PATH: the engine, and the Node that the official language host is to run. */
 export function pathPrefix(pulumi: string): readonly string[] {
   return [dirname(pulumi), dirname(process.execPath)];
 }

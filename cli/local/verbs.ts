@@ -1,7 +1,7 @@
 /** `local down`, `status`, `reset` and `env`. */
-import { rmSync } from "node:fs";
-import { delimiter } from "node:path";
-import { localExports, pathPrefix } from "../engine/environment.ts";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { localExports } from "../engine/environment.ts";
 import { Fault } from "../errors.ts";
 import { pulumiHome, repoRoot } from "../paths.ts";
 import type { Progress } from "../progress.ts";
@@ -97,6 +97,24 @@ export async function namedOrAll(name: string | undefined): Promise<readonly Ins
 
 const quoted = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
 
+/**
+ * A `pulumi` for the person's PATH. Inside this repository it works in the instance's project: an engine that runs on
+ * the committed stack files writes its salt into them, even when it knows it from the state (tried with 3.250).
+ * @returns the folder that holds it.
+ */
+function writePulumiShim(instance: Instance, pulumi: string): string {
+  const bin = join(instance.dir, "bin");
+  mkdirSync(bin, { recursive: true });
+  const lines = [
+    "#!/bin/sh",
+    `case $PWD/ in ${quoted(repoRoot)}/*) exec ${quoted(pulumi)} -C ${quoted(instance.projectDir)} "$@" ;; esac`,
+    `exec ${quoted(pulumi)} "$@"`,
+    "",
+  ];
+  writeFileSync(join(bin, "pulumi"), lines.join("\n"), { mode: 0o755 });
+  return bin;
+}
+
 /** Prints the exports for `eval "$(./chitlaq local env)"`. */
 export async function localEnv(instance: Instance, progress: Progress): Promise<void> {
   const endpoints = await runningCloud(instance.cloudDir);
@@ -112,5 +130,6 @@ export async function localEnv(instance: Instance, progress: Progress): Promise<
   for (const [name, value] of Object.entries({ ...variables, ...chosen })) {
     console.log(`export ${name}=${quoted(value)}`);
   }
-  console.log(`export PATH=${quoted(pathPrefix(pulumi).join(delimiter))}${delimiter}"$PATH"`);
+  const path = [writePulumiShim(instance, pulumi), dirname(process.execPath)].join(delimiter);
+  console.log(`export PATH=${quoted(path)}${delimiter}"$PATH"`);
 }

@@ -18,7 +18,7 @@ export type ShowOptions = {
 };
 
 /** The stack that commands mean when none is named, as `local up` does. */
-const defaultStack = "phase2";
+export const defaultStack = "phase2";
 
 function costsOf(stack: string | undefined, options: ShowOptions): readonly CostOutput[] {
   const book = loadPriceBook();

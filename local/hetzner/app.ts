@@ -31,12 +31,14 @@ import { loadBalancerRoutes } from "./resources/loadBalancers.ts";
 import { networkJobs } from "./resources/networkActions.ts";
 import { networkRoutes } from "./resources/networks.ts";
 import { placementGroupRoutes } from "./resources/placementGroups.ts";
-import { primaryIpJobs, primaryIpRoutes } from "./resources/primaryIps.ts";
+import { primaryIpJobs } from "./resources/primaryIpBinding.ts";
+import { primaryIpRoutes } from "./resources/primaryIps.ts";
 import { backupJobs, serverImageJobs } from "./resources/serverImages.ts";
 import { serverJobs } from "./resources/serverJobs.ts";
 import { serverRoutes } from "./resources/servers.ts";
 import { sshKeyRoutes } from "./resources/sshKeys.ts";
-import { volumeJobs, volumeRoutes } from "./resources/volumes.ts";
+import { volumeJobs } from "./resources/volumeJobs.ts";
+import { volumeRoutes } from "./resources/volumes.ts";
 
 export type HetznerOptions = {
   readonly context: LocalContext;

@@ -112,13 +112,12 @@ export type BootState =
 /** How far the machine's boot is: ready when cloud-init has finished, failed when it finished with errors. */
 export const bootState = (machine: MachineState): BootState => {
   if (machine.startedAt === null) return { phase: "off" };
-  const cloud = join(machine.root, "var/lib/cloud");
-  // Not by the link `instance`: it is absolute and would lead into the host.
-  const marker = join(cloud, "instances", String(machine.id), "boot-finished");
-  const finishedAt = existsSync(marker) ? statSync(marker).mtimeMs : 0;
+  // The last file cloud-init writes in a boot; a snapshot or a former boot leaves an older one.
+  const file = join(machine.root, "var/lib/cloud/data/result.json");
+  const finishedAt = existsSync(file) ? statSync(file).mtimeMs : 0;
   if (finishedAt < machine.startedAt) return { phase: "booting" };
   const seconds = (finishedAt - machine.startedAt) / 1000;
-  const result = JSON.parse(readFileSync(join(cloud, "data/result.json"), "utf8")) as { v1: { errors: string[] } };
+  const result = JSON.parse(readFileSync(file, "utf8")) as { readonly v1: { readonly errors: readonly string[] } };
   return result.v1.errors.length === 0
     ? { phase: "ready", seconds }
     : { phase: "failed", seconds, errors: result.v1.errors };

@@ -44,7 +44,14 @@ export const writeState = (environment: Environment, state: EnvironmentState): v
 /** The environment that runs on this state folder, or null when nothing does. */
 export const readState = (stateDir: string): EnvironmentState | null => {
   const state = readJson<EnvironmentState>(stateFile(environmentOf(stateDir)));
-  return state !== null && isAlive(state.owner) ? state : null;
+  if (state === null || !isAlive(state.owner)) return null;
+  return { ...state, machines: state.machines.map(asItIs) };
+};
+
+/** A machine may have ended since its state was written. */
+const asItIs = (machine: MachineState): MachineState => {
+  if (machine.leader !== null && isAlive(machine.leader)) return machine;
+  return { ...machine, power: "off", leader: null, nspawn: null, startedAt: null };
 };
 
 export const addressesOf = (topology: Topology, id: number): Pick<MachineState, "publicIpv4" | "privateIps"> => {

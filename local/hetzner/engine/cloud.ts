@@ -17,7 +17,8 @@ import type {
   SshKeyRecord,
   VolumeRecord,
 } from "../records.ts";
-import { ActionEngine, type AnyJob } from "./actions.ts";
+import { ActionEngine } from "./actions.ts";
+import type { AnyJob } from "./jobs.ts";
 import { Billing } from "./billing.ts";
 import { Catalogue } from "./catalogue.ts";
 import { SelectorSweep } from "./firewalling.ts";

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { Hono } from "hono";
 import type { z } from "zod";
 import type { Collection } from "../../shared/collection.ts";
-import type { ActionRecord } from "../engine/actions.ts";
+import type { ActionRecord } from "../engine/jobs.ts";
 import type { Cloud } from "../engine/cloud.ts";
 import type { LimitName } from "../engine/settings.ts";
 import type { DnsPointers, Named } from "../records.ts";

@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { Hono } from "hono";
 import { z } from "zod";
 import { formatStamp } from "../../shared/clock.ts";
-import { ActionFailure, type ActionRecord, type AnyJob, defineJob } from "../engine/actions.ts";
+import { ActionFailure, type ActionRecord, type AnyJob, defineJob } from "../engine/jobs.ts";
 import type { Cloud } from "../engine/cloud.ts";
 import { invalidField, refused } from "../http/errors.ts";
 import {

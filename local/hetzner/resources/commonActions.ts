@@ -4,7 +4,7 @@ import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import type { Collection } from "../../shared/collection.ts";
 import { defaultPointer } from "../engine/addresses.ts";
-import { type AnyJob, defineJob } from "../engine/actions.ts";
+import { type AnyJob, defineJob } from "../engine/jobs.ts";
 import type { Cloud } from "../engine/cloud.ts";
 import { invalidField } from "../http/errors.ts";
 import type { Listable } from "../http/listing.ts";

@@ -1,6 +1,6 @@
 import type { Hono } from "hono";
 import { z } from "zod";
-import { type ActionRecord, type AnyJob, defineJob, type JobCall } from "../engine/actions.ts";
+import { type ActionRecord, type AnyJob, defineJob, type JobCall } from "../engine/jobs.ts";
 import type { Cloud } from "../engine/cloud.ts";
 import { selectedServers } from "../engine/firewalling.ts";
 import { refused } from "../http/errors.ts";

@@ -2,7 +2,7 @@ import type { Hono } from "hono";
 import { z } from "zod";
 import { floatingIpMonth } from "../catalogue/products.ts";
 import { nextPublicIpv4, nextPublicIpv6 } from "../engine/addresses.ts";
-import { type ActionRecord, type AnyJob, defineJob } from "../engine/actions.ts";
+import { type ActionRecord, type AnyJob, defineJob } from "../engine/jobs.ts";
 import type { Cloud } from "../engine/cloud.ts";
 import { invalidField, protectedFrom } from "../http/errors.ts";
 import {
@@ -20,7 +20,7 @@ import {
 import { idSchema, labelsSchema, nameSchema, pathId, readBody, updateSchema } from "../http/validate.ts";
 import type { FloatingIpRecord } from "../records.ts";
 import { ipv4Pointer, pointerRoute, protectionRoute } from "./commonActions.ts";
-import { isPublicIpTaken } from "./primaryIps.ts";
+import { isPublicIpTaken } from "./primaryIpRecords.ts";
 
 const createSchema = z.strictObject({
   type: z.enum(["ipv4", "ipv6"]),

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import { type SystemImage, systemImages } from "../catalogue/images.ts";
-import { type AnyJob, defineJob } from "../engine/actions.ts";
+import { type AnyJob, defineJob } from "../engine/jobs.ts";
 import type { Cloud } from "../engine/cloud.ts";
 import { invalidField, notFound, protectedFrom, refused } from "../http/errors.ts";
 import { list } from "../http/listing.ts";

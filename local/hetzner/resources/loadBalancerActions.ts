@@ -1,7 +1,7 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import type { LoadBalancerTypeEntry } from "../catalogue/products.ts";
-import { type ActionRecord, type AnyJob, defineJob } from "../engine/actions.ts";
+import { type ActionRecord, type AnyJob, defineJob } from "../engine/jobs.ts";
 import type { BillingOpening } from "../engine/billing.ts";
 import type { Cloud } from "../engine/cloud.ts";
 import { chooseAddress, releaseAddress } from "../engine/privateIps.ts";

@@ -6,7 +6,7 @@ import { invalidField, limitExceeded, notFound, refused } from "../http/errors.t
 import { parseSelector } from "../http/selector.ts";
 import { idSchema } from "../http/validate.ts";
 import type { LoadBalancerRecord, LoadBalancerTargetRecord } from "../records.ts";
-import { isPublicIpTaken } from "./primaryIps.ts";
+import { isPublicIpTaken } from "./primaryIpRecords.ts";
 
 const server = z.strictObject({ id: idSchema });
 const labelSelector = z.strictObject({ selector: z.string().min(1) });

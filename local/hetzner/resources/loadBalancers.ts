@@ -3,7 +3,7 @@ import { z } from "zod";
 import { locations } from "../catalogue/locations.ts";
 import { trafficBytes } from "../catalogue/money.ts";
 import { nextPublicIpv4, nextPublicIpv6 } from "../engine/addresses.ts";
-import type { ActionRecord } from "../engine/actions.ts";
+import type { ActionRecord } from "../engine/jobs.ts";
 import type { Cloud } from "../engine/cloud.ts";
 import { chooseAddress } from "../engine/privateIps.ts";
 import { resolveTarget } from "../engine/targets.ts";
@@ -32,7 +32,7 @@ import { ipv4Pointer } from "./commonActions.ts";
 import { beginLoadBalancerAction, billingOf, loadBalancerActionRoutes } from "./loadBalancerActions.ts";
 import { newService, serviceSchema, withService } from "./loadBalancerServices.ts";
 import { newTarget, targetSchema } from "./loadBalancerTargets.ts";
-import { isPublicIpTaken } from "./primaryIps.ts";
+import { isPublicIpTaken } from "./primaryIpRecords.ts";
 
 const algorithmSchema = z.strictObject({ type: z.enum(["round_robin", "least_connections"]) });
 const createSchema = z.strictObject({

@@ -1,6 +1,6 @@
 import type { Hono } from "hono";
 import { z } from "zod";
-import { type ActionRecord, type AnyJob, defineJob, type JobCall } from "../engine/actions.ts";
+import { type ActionRecord, type AnyJob, defineJob, type JobCall } from "../engine/jobs.ts";
 import type { Cloud } from "../engine/cloud.ts";
 import { includes, parseIpv4 } from "../engine/ipv4.ts";
 import { cidrOf } from "../engine/privateIps.ts";

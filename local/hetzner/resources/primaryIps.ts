@@ -1,14 +1,11 @@
 import type { Hono } from "hono";
 import { z } from "zod";
-import { primaryIpv4 } from "../catalogue/products.ts";
-import { nextPublicIpv4, nextPublicIpv6 } from "../engine/addresses.ts";
-import { type ActionRecord, type AnyJob, defineJob } from "../engine/actions.ts";
 import type { Cloud } from "../engine/cloud.ts";
-import { ApiError, invalidField, protectedFrom, refused } from "../http/errors.ts";
+import type { ActionRecord } from "../engine/jobs.ts";
+import { ApiError, invalidField, protectedFrom } from "../http/errors.ts";
 import {
   actionRoute,
   actionView,
-  assertLimit,
   assertUniqueName,
   find,
   type Kind,
@@ -17,8 +14,8 @@ import {
   readRoutes,
   renamed,
 } from "../http/routes.ts";
-import { idSchema, labelsSchema, nameSchema, pathId, readBody, updateSchema } from "../http/validate.ts";
-import type { Labels, PrimaryIpRecord, ServerRecord } from "../records.ts";
+import { emptyBody, idSchema, labelsSchema, nameSchema, pathId, readBody, updateSchema } from "../http/validate.ts";
+import type { PrimaryIpRecord } from "../records.ts";
 import { ipv4Pointer, pointerRoute, protectionRoute } from "./commonActions.ts";
 
 const createSchema = z.strictObject({
@@ -264,7 +261,7 @@ export function primaryIpRoutes(cloud: Cloud): Hono {
   actionRoute(app, cloud, kind, "assign", assignSchema, (address, body) =>
     beginAssign(cloud, address, find(cloud.servers, "server", body.assignee_id)),
   );
-  actionRoute(app, cloud, kind, "unassign", z.strictObject({}), (address) => beginUnassign(cloud, address));
+  actionRoute(app, cloud, kind, "unassign", emptyBody, (address) => beginUnassign(cloud, address));
   protectionRoute(app, cloud, kind);
   pointerRoute(app, cloud, kind, (address) => [{ type: "primary_ip", id: address.id, range: address.ip }]);
   return app;

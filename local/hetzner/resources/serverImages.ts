@@ -2,7 +2,7 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { backupSlots, snapshotPerGbMonth } from "../catalogue/products.ts";
-import { type AnyJob, defineJob } from "../engine/actions.ts";
+import { type AnyJob, defineJob } from "../engine/jobs.ts";
 import type { Cloud } from "../engine/cloud.ts";
 import { refused } from "../http/errors.ts";
 import { actionRoute, assertLimit, type Kind } from "../http/routes.ts";

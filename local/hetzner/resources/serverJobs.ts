@@ -1,6 +1,6 @@
 /** What the actions of servers do: machine work first, then the change of state. */
 import { systemImages } from "../catalogue/images.ts";
-import { type AnyJob, defineJob } from "../engine/actions.ts";
+import { type AnyJob, defineJob } from "../engine/jobs.ts";
 import type { BillingOpening } from "../engine/billing.ts";
 import type { Cloud } from "../engine/cloud.ts";
 import { firewallsOf } from "../engine/firewalling.ts";
@@ -9,7 +9,7 @@ import type { MachineSize, MachineSpec } from "../driver.ts";
 import type { PrivateNet, ServerRecord } from "../records.ts";
 import { settleTargets } from "./firewalls.ts";
 import { forgetImage } from "./images.ts";
-import { removePrimaryIp } from "./primaryIps.ts";
+import { removePrimaryIp } from "./primaryIpRecords.ts";
 
 export type OnServer = { readonly server: number };
 

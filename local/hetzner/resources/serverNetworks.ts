@@ -2,7 +2,7 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { nextMac } from "../engine/addresses.ts";
-import type { ActionRecord, JobCall } from "../engine/actions.ts";
+import type { ActionRecord, JobCall } from "../engine/jobs.ts";
 import type { Cloud } from "../engine/cloud.ts";
 import { overlap } from "../engine/ipv4.ts";
 import { checkAliases, chooseAddress, cidrOf } from "../engine/privateIps.ts";

@@ -2,7 +2,7 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import type { ServerTypeEntry } from "../catalogue/serverTypes.ts";
-import type { ActionRecord, JobCall } from "../engine/actions.ts";
+import type { ActionRecord, JobCall } from "../engine/jobs.ts";
 import type { Cloud } from "../engine/cloud.ts";
 import { protectedFrom, refused } from "../http/errors.ts";
 import { actionRoute, type Kind } from "../http/routes.ts";

@@ -1,7 +1,6 @@
 import type { Hono } from "hono";
 import { z } from "zod";
-import { volumePerGbMonth } from "../catalogue/products.ts";
-import { type ActionRecord, type AnyJob, defineJob } from "../engine/actions.ts";
+import type { ActionRecord } from "../engine/jobs.ts";
 import type { Cloud } from "../engine/cloud.ts";
 import { invalidField, limitExceeded, protectedFrom, refused } from "../http/errors.ts";
 import {
@@ -18,6 +17,7 @@ import {
 import { idOrNameSchema, idSchema, labelsSchema, pathId, readBody, updateSchema } from "../http/validate.ts";
 import type { ServerRecord, VolumeRecord } from "../records.ts";
 import { protectionRoute } from "./commonActions.ts";
+import { attachVolume, detachVolume, makeVolume, removeVolume, resizeVolume, volumeBilling } from "./volumeJobs.ts";
 
 const sizeSchema = z.int().min(10, "Must be at least 10.").max(10_240, "Must be at most 10240.");
 const createSchema = z.strictObject({
@@ -44,65 +44,6 @@ export const volumeView = (cloud: Cloud, volume: VolumeRecord): object => ({
   protection: volume.protection,
   labels: volume.labels,
   created: volume.created,
-});
-
-function edit(cloud: Cloud, id: number, change: Partial<VolumeRecord>): void {
-  const volume = cloud.volumes.get(id);
-  if (volume !== undefined) cloud.volumes.put({ ...volume, ...change });
-}
-
-const makeVolume = defineJob<{ readonly volume: number }>("volume.create", {
-  run: async (cloud, { volume: id }) => {
-    const volume = cloud.volumes.get(id);
-    if (volume === undefined) return;
-    await cloud.driver.createVolume({ id, name: volume.name, sizeGiB: volume.size, format: volume.format });
-  },
-  apply: (cloud, { volume }) => edit(cloud, volume, { status: "available" }),
-});
-
-export const attachVolume = defineJob<{
-  readonly volume: number;
-  readonly server: number;
-  readonly automount: boolean;
-}>("volume.attach", {
-  run: (cloud, { volume, server, automount }) => cloud.driver.attachVolume(volume, server, automount),
-  apply: (cloud, { volume, server }) => edit(cloud, volume, { server }),
-});
-
-const detachVolume = defineJob<{ readonly volume: number }>("volume.detach", {
-  run: (cloud, { volume }) => cloud.driver.detachVolume(volume),
-  apply: (cloud, { volume }) => edit(cloud, volume, { server: null }),
-});
-
-const resizeVolume = defineJob<{ readonly volume: number; readonly size: number }>("volume.resize", {
-  run: (cloud, { volume, size }) => cloud.driver.resizeVolume(volume, size),
-  apply: (cloud, { volume: id, size }) => {
-    const volume = cloud.volumes.get(id);
-    if (volume === undefined) return;
-    cloud.volumes.put({ ...volume, size });
-    cloud.billing.reopen(billingOf({ ...volume, size }));
-  },
-});
-
-const removeVolume = defineJob<{ readonly volume: number }>("volume.delete", {
-  run: (cloud, { volume }) => cloud.driver.deleteVolume(volume),
-  apply: (cloud, { volume }) => {
-    cloud.volumes.delete(volume);
-    cloud.billing.close("volume", volume);
-  },
-});
-
-export const volumeJobs: readonly AnyJob[] = [makeVolume, attachVolume, detachVolume, resizeVolume, removeVolume];
-
-const billingOf = (volume: VolumeRecord) => ({
-  resource: "volume",
-  resourceId: volume.id,
-  name: volume.name,
-  product: "volume_gb",
-  location: volume.location,
-  quantity: volume.size,
-  month: volumePerGbMonth,
-  hour: null,
 });
 
 /** Volumes of a server, those on their way to it included. */
@@ -174,7 +115,7 @@ function create(cloud: Cloud, body: z.output<typeof createSchema>): Created {
     status: "creating",
     protection: { delete: false },
   });
-  cloud.billing.open(billingOf(volume));
+  cloud.billing.open(volumeBilling(volume));
   const self = { id: volume.id, type: "volume" };
   const action = cloud.actions.begin({
     command: "create_volume",

@@ -140,6 +140,18 @@ test("actions that build on a failed one fail as well, without touching the mach
     await api.done("DELETE", `/servers/${created.server.id}`);
   }));
 
+test("a request refused after its first action had begun leaves nothing to be carried out", () =>
+  withDriver(async (api, { calls }) => {
+    const server = await newServer(api);
+    const make = { size: 10, server: server.id };
+    for (let count = 0; count < 16; count += 1) await api.done("POST", "/volumes", { name: `full-${count}`, ...make });
+    await api.refuse(403, "resource_limit_exceeded", "POST", "/volumes", { name: "seventeenth", ...make });
+    drain(calls);
+    // The next volume gets the id the refused one gave back; work left behind would touch it.
+    const { volume } = await api.done("POST", "/volumes", { name: "next", size: 10, location: "fsn1" });
+    assert.deepEqual(drain(calls), [`createVolume ${volume.id}`]);
+  }));
+
 test("a request without an action answers with the driver's failure", () =>
   withDriver(async (api, { failNext }) => {
     const { volume } = await api.done("POST", "/volumes", { name: "stuck", size: 10, location: "fsn1" });
@@ -160,6 +172,7 @@ test("the topology holds addresses, routes, firewall rules and load balancers, b
       gateway: "10.0.1.1",
     });
     await api.done("POST", "/floating_ips", { type: "ipv4", server: server.id });
+    const open = await newServer(api);
     await api.done("POST", "/load_balancers", {
       name: "front",
       load_balancer_type: "lb11",
@@ -182,6 +195,7 @@ test("the topology holds addresses, routes, firewall rules and load balancers, b
     assert.deepEqual(machine.firewall, [
       { direction: "in", protocol: "tcp", port: "443", sourceIps: ["0.0.0.0/0"], destinationIps: [] },
     ]);
+    assert.equal(last?.servers.find(({ id }) => id === open.id)?.firewall, null);
     assert.deepEqual(last?.networks, [
       {
         id: network.id,

@@ -111,7 +111,13 @@ battery("load balancers", (api) => {
   test("the public interface is closed only without public targets", async () => {
     const network = await newNetwork(api);
     const server = await newServer(api, { networks: [network.id] });
-    const { id } = await newBalancer({ network: network.id, targets: [onServer(server.id)] });
+    const elsewhere = { type: "ip", ip: { ip: "192.0.2.9" } };
+    const { id, targets } = await newBalancer({ network: network.id, targets: [onServer(server.id), elsewhere] });
+    assert.deepEqual(
+      targets.map(({ type }) => type),
+      ["server", "ip"],
+    );
+    await act(id, "remove_target", elsewhere);
     await api.refuse(
       422,
       "targets_without_use_private_ip",
@@ -123,10 +129,13 @@ battery("load balancers", (api) => {
     await act(id, "disable_public_interface");
     assert.equal((await balancerOf(api, id)).public_net.enabled, false);
     await act(id, "enable_public_interface");
-    await api.refuse(422, "load_balancer_target_not_found", "POST", `/load_balancers/${id}/actions/remove_target`, {
-      type: "ip",
-      ip: { ip: "192.0.2.9" },
-    });
+    await api.refuse(
+      422,
+      "load_balancer_target_not_found",
+      "POST",
+      `/load_balancers/${id}/actions/remove_target`,
+      elsewhere,
+    );
   });
 
   test("a label selector is evaluated anew each time; a cloud address is no ip target", async () => {
