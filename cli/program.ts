@@ -7,12 +7,13 @@ import { join } from "node:path";
 import { Command, Option } from "commander";
 import { repoRoot } from "./paths.ts";
 import type { Progress } from "./progress.ts";
+import { registerSecrets } from "./secrets/register.ts";
 
 type Global = { readonly quiet: boolean };
 type JsonOption = { readonly json?: boolean };
 type InstanceOption = { readonly instance?: string };
 
-const ownVerbs = new Set(["ci", "local", "doctor", "test", "help"]);
+const ownVerbs = new Set(["ci", "local", "secrets", "doctor", "test", "help"]);
 
 const instanceOption = (fallback: string): Option =>
   new Option("--instance <name>", `which local cloud; each has its own state and ports (default: ${fallback})`);
@@ -148,6 +149,7 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
     const { registerCostCommands } = await import("../cost/cli.ts");
     registerCostCommands(program);
   }
+  registerSecrets(program, progressOf);
   registerDoctor(program);
   registerTest(program);
   const { registerCiCommands } = await import("./ci/register.ts");

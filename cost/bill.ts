@@ -1,51 +1,21 @@
-import type { Machine, Plan, Role, Usage } from "../plan/types.ts";
+import type { Machine, Plan, Usage } from "../plan/types.ts";
+import {
+  type BillLine,
+  backupsLine,
+  inOrder,
+  primaryIpLine,
+  type ResourceRef,
+  type ServerFacts,
+  serverLine,
+  volumeLine,
+} from "./bill-lines.ts";
 import { Dec, sum } from "./money.ts";
-import type { PriceBook, Unit } from "./prices/book.ts";
+import type { PriceBook } from "./prices/book.ts";
 import { includedTrafficTB } from "./prices/lookup.ts";
 
 /**
  * What of a plan costs money, and how much of it: mapping and quantity, no price. Amounts come from `estimate.ts`.
  */
-
-export const components = [
-  "network",
-  "server",
-  "load-balancer",
-  "api",
-  "database",
-  "redis",
-  "k3s",
-  "edge",
-  "backups",
-  "storage",
-  "traffic",
-] as const;
-
-export type Component = (typeof components)[number];
-
-/** A resource of the program, by Pulumi type token and logical name. */
-export type ResourceRef = { readonly type: string; readonly name: string };
-
-export type PricedItem = { readonly item: string; readonly location: string | null; readonly orderedAt: string | null };
-
-export type BillLine = PricedItem & {
-  /** Stable identity of the line: `server:db-1`. Two plans are compared by it. */
-  readonly id: string;
-  readonly component: Component;
-  /** Plan name of the thing: `db-1`. */
-  readonly name: string;
-  readonly description: string;
-  /** The resource that causes the cost; null for what no engine resource stands for. */
-  readonly resource: ResourceRef | null;
-  readonly external: boolean;
-  /** Machine it belongs to, where it belongs to one. */
-  readonly machine: string | null;
-  /** In units of the price, a decimal string. */
-  readonly quantity: string;
-  readonly unit: Unit;
-  /** For a percentage: what it is a percentage of. */
-  readonly percentOf: PricedItem | null;
-};
 
 /** How the month's outgoing traffic meets what the machines include. */
 export type TrafficUse = {
@@ -65,10 +35,6 @@ export type Bill = {
   readonly traffic: TrafficUse;
   readonly storage: StorageUse;
 };
-
-const serverType = "hcloud:index/server:Server";
-const primaryIpType = "hcloud:index/primaryIp:PrimaryIp";
-const volumeType = "hcloud:index/volume:Volume";
 
 /** Types the program registers that cost nothing: with {@link billableResources} they are everything it may register. */
 export const freeResourceTypes = [
@@ -92,16 +58,6 @@ export const freeResourceTypes = [
   "cloudflare:index/originCaCertificate:OriginCaCertificate",
 ] as const;
 
-const componentOf = {
-  server: "server",
-  "load-balancer": "load-balancer",
-  api: "api",
-  database: "database",
-  redis: "redis",
-  "k3s-server": "k3s",
-  "k3s-agent": "k3s",
-} as const satisfies Record<Role, Component>;
-
 /** Decimal bytes of a GB in {@link Usage}. */
 const gigabyte = new Dec(10).pow(9);
 
@@ -116,83 +72,20 @@ const objectStorageIncludedTB = 1;
 
 const notNegative = (value: Dec): Dec => (value.isNegative() ? new Dec(0) : value);
 
-/** The server inside the component of a machine. */
-const serverResource = (machine: Machine): ResourceRef => ({ type: serverType, name: `${machine.name}-server` });
-
-const serverItem = (plan: Plan, machine: Machine): PricedItem => ({
-  item: `server:${machine.serverType}`,
+const serverFacts = (plan: Plan, { name, role, serverType, orderedAt }: Machine): ServerFacts => ({
+  machine: name,
+  role,
+  serverType,
   location: plan.location,
-  orderedAt: machine.orderedAt,
+  orderedAt,
 });
-
-const serverLine = (plan: Plan, machine: Machine): BillLine => ({
-  ...serverItem(plan, machine),
-  id: `server:${machine.name}`,
-  component: componentOf[machine.role],
-  name: machine.name,
-  description: `${machine.serverType} in ${plan.location}`,
-  resource: serverResource(machine),
-  external: false,
-  machine: machine.name,
-  quantity: "1",
-  unit: "month",
-  percentOf: null,
-});
-
-const backupsLine = (plan: Plan, machine: Machine): BillLine => ({
-  item: "server-backups",
-  location: plan.location,
-  orderedAt: null,
-  id: `server-backups:${machine.name}`,
-  component: "backups",
-  name: machine.name,
-  description: "daily server backups",
-  resource: serverResource(machine),
-  external: false,
-  machine: machine.name,
-  quantity: "1",
-  unit: "percent",
-  percentOf: serverItem(plan, machine),
-});
-
-const primaryIpLines = (plan: Plan): readonly BillLine[] =>
-  plan.primaryIps.map((ip) => ({
-    item: "primary-ipv4",
-    location: plan.location,
-    orderedAt: null,
-    id: `primary-ip:${ip.name}`,
-    component: "network",
-    name: ip.name,
-    description: "IPv4 address",
-    resource: { type: primaryIpType, name: ip.name },
-    external: false,
-    machine: ip.machine,
-    quantity: "1",
-    unit: "month",
-    percentOf: null,
-  }));
 
 function volumeLines(plan: Plan): readonly BillLine[] {
   const roles = new Map(plan.machines.map((machine) => [machine.name, machine.role]));
-  return plan.volumes.map((volume) => {
-    const role = roles.get(volume.machine);
-    if (role === undefined)
-      throw new Error(`volumes.${volume.name}: belongs to ${volume.machine}, which is not in the plan`);
-    return {
-      item: "volume",
-      location: plan.location,
-      orderedAt: null,
-      id: `volume:${volume.name}`,
-      component: componentOf[role],
-      name: volume.name,
-      description: `${volume.sizeGiB} GB volume`,
-      resource: { type: volumeType, name: volume.name },
-      external: false,
-      machine: volume.machine,
-      quantity: String(volume.sizeGiB),
-      unit: "GB-month",
-      percentOf: null,
-    };
+  return plan.volumes.map(({ name, machine, sizeGiB }) => {
+    const role = roles.get(machine);
+    if (role === undefined) throw new Error(`volumes.${name}: belongs to ${machine}, which is not in the plan`);
+    return volumeLine({ name, machine, role, location: plan.location, sizeGiB });
   });
 }
 
@@ -287,14 +180,12 @@ const trafficOverageLines = (plan: Plan, traffic: TrafficUse): readonly BillLine
         }),
       ];
 
-const place = (line: BillLine): number => components.indexOf(line.component);
-
 /** The lines that stand for resources of the program. */
 const resourceLines = (plan: Plan): readonly BillLine[] => [
-  ...primaryIpLines(plan),
-  ...plan.machines.map((machine) => serverLine(plan, machine)),
+  ...plan.primaryIps.map(({ name, machine }) => primaryIpLine({ name, machine, location: plan.location })),
+  ...plan.machines.map((machine) => serverLine(serverFacts(plan, machine))),
   ...volumeLines(plan),
-  ...plan.machines.filter((machine) => machine.providerBackups).map((machine) => backupsLine(plan, machine)),
+  ...plan.machines.filter((machine) => machine.providerBackups).map((each) => backupsLine(serverFacts(plan, each))),
 ];
 
 /** Every cost of a plan as one line, in a stable order. The book says only what a server type includes, no price. */
@@ -308,7 +199,7 @@ export function buildBill(plan: Plan, book: PriceBook): Bill {
     ...storageOverageLines(plan, storage),
     ...trafficOverageLines(plan, traffic),
   ];
-  return { lines: lines.toSorted((a, b) => place(a) - place(b)), traffic, storage };
+  return { lines: inOrder(lines), traffic, storage };
 }
 
 /** The plan's usage at another number of users: everything in it grows in proportion. */

@@ -8,6 +8,7 @@ import { guarded, type Io, processIo } from "./commands/io.ts";
 export function registerCostCommands(program: Command, io: Io = processIo()): void {
   registerCost(program, io);
   registerPrices(program, io);
+  registerForecast(program, io);
 }
 
 function registerCost(program: Command, io: Io): void {
@@ -29,29 +30,50 @@ function registerCost(program: Command, io: Io): void {
     );
 
   registerDiff(cost, io);
+  registerPreview(cost, io);
   registerAlternatives(cost, io);
 }
 
-function registerDiff(cost: Command, io: Io): void {
-  cost
-    .command("diff")
-    .description("what a change costs: two commits, folders or the working tree, by the plan and price code of each")
-    .argument("[base]", "commit, branch or folder (default: where this branch left the main branch)")
-    .argument("[head]", "commit, branch or folder (default: the working tree)")
-    .option("--stack <name...>", "only these stacks")
+/** Options of commands that compare two sides. */
+const comparison = (command: Command): Command =>
+  command
     .option("--json", "as JSON (cost/schema/cost-diff.schema.json)")
     .option("--markdown", "as the comment of a pull request")
+    .option("--limit <bytes>", "bytes the comment may have (default: 65535)")
     .option("--html", "as one self-contained page with charts")
     .option("--at <day>", "prices of that day on both sides")
     .option("--usd-per-eur <rate>", "exchange rate on both sides")
     .option("--fail-over-budget", "exit with 3 when a stack costs more than its budget")
-    .option("--max-increase <amount>", "exit with 3 when a stack rises by more a month: 50eur, 50usd, 10%")
-    .action((base: string | undefined, head: string | undefined, _options: object, command: Command) =>
-      guarded(io, async () => {
-        const { showDiff } = await import("./commands/diff.ts");
-        await showDiff(base, head, command.optsWithGlobals(), io);
-      }),
-    );
+    .option("--max-increase <amount>", "exit with 3 when a stack rises by more a month: 50eur, 50usd, 10%");
+
+function registerPreview(cost: Command, io: Io): void {
+  comparison(
+    cost
+      .command("preview-json")
+      .description("price what the engine would do, replacements included: the output of pulumi preview --json")
+      .argument("<file...>", "one file a stack, - for standard input"),
+  ).action((files: readonly string[], _options: object, command: Command) =>
+    guarded(io, async () => {
+      const { showPreview } = await import("./commands/preview-json.ts");
+      await showPreview(files, command.optsWithGlobals(), io);
+    }),
+  );
+}
+
+function registerDiff(cost: Command, io: Io): void {
+  comparison(
+    cost
+      .command("diff")
+      .description("what a change costs: two commits, folders or the working tree, by the plan and price code of each")
+      .argument("[base]", "commit, branch or folder (default: where this branch left the main branch)")
+      .argument("[head]", "commit, branch or folder (default: the working tree)")
+      .option("--stack <name...>", "only these stacks"),
+  ).action((base: string | undefined, head: string | undefined, _options: object, command: Command) =>
+    guarded(io, async () => {
+      const { showDiff } = await import("./commands/diff.ts");
+      await showDiff(base, head, command.optsWithGlobals(), io);
+    }),
+  );
 }
 
 function registerAlternatives(cost: Command, io: Io): void {
@@ -105,6 +127,27 @@ function registerPrices(program: Command, io: Io): void {
       guarded(io, async () => {
         const { updatePrices } = await import("./commands/prices.ts");
         await updatePrices(command.optsWithGlobals(), io);
+      }),
+    );
+}
+
+function registerForecast(program: Command, io: Io): void {
+  program
+    .command("forecast")
+    .description("what growth will need and cost: users, load, stage and money by month")
+    .option("--scenario <name>", "conservative, moderate, aggressive, all, or a YAML file (default: moderate)")
+    .option("--months <number>", "months to look ahead (default: 24)")
+    .option("--measured <file>", "limits found by load tests, in place of the capacity plan's")
+    .option("--json", "as JSON (cost/schema/forecast.schema.json)")
+    .option("--markdown", "as Markdown")
+    .option("--html", "as one self-contained page with charts")
+    .option("--svg <folder>", "only the charts, as files")
+    .option("--at <day>", "prices of that day")
+    .option("--usd-per-eur <rate>", "exchange rate instead of the price book's")
+    .action((options: object) =>
+      guarded(io, async () => {
+        const { showForecast } = await import("./commands/forecast.ts");
+        await showForecast(options, io);
       }),
     );
 }

@@ -1,5 +1,6 @@
 import type { Plan } from "../plan/types.ts";
-import { type BillLine, buildBill, components, type PricedItem, usageAt } from "./bill.ts";
+import { buildBill, usageAt } from "./bill.ts";
+import { type BillLine, components, type PricedItem } from "./bill-lines.ts";
 import { type Amounts, addAmounts, amountsOf, capHours, Dec, hoursPerMonth, type Money } from "./money.ts";
 import type { PriceBook } from "./prices/book.ts";
 import { type FoundPrice, findExchangeRate, findPrice, findPriceIfKnown, sourceOf } from "./prices/lookup.ts";
@@ -102,6 +103,18 @@ function priceLine(line: BillLine, pricing: Pricing): CostLine {
     },
     ...amountsOf({ monthly, hourly }, currency, new Dec(pricing.rate.usdPerEur), pricing.vatPercent),
   };
+}
+
+export type LinePricing = EstimateOptions & { readonly book: PriceBook; readonly vatPercent: number };
+
+/** Prices lines that do not come from a plan. @throws MissingPriceError when the book lacks a figure for any of them. */
+export function priceLines(
+  lines: readonly BillLine[],
+  { book, at, usdPerEur, vatPercent }: LinePricing,
+): readonly CostLine[] {
+  const day = at ?? book.date;
+  const pricing: Pricing = { book, at: day, rate: exchangeRate(book, day, usdPerEur), vatPercent };
+  return lines.map((line) => priceLine(line, pricing));
 }
 
 const priceBill = (plan: Plan, pricing: Pricing): readonly CostLine[] =>

@@ -127,9 +127,15 @@ function watchParent(pid: number, gone: () => void): NodeJS.Timeout {
 }
 
 async function run(options: Options): Promise<void> {
+  // Before anybody can know of this process: a signal right after the ready line must end it cleanly too.
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<undefined>();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop(undefined));
+  const watch = options.parentPid === undefined ? undefined : watchParent(options.parentPid, () => stop(undefined));
   const identity = readIdentity(options.stateDir, options.token);
   const context = openContext(options.stateDir);
-  const driver = await openDriver(options);
+  // Making machines ready can take minutes; what an interrupted start leaves, the next one clears.
+  const driver = await Promise.race([openDriver(options), stopped]);
+  if (driver === undefined) return closeContext(context);
   const apis = [
     createHetznerApp({ context, token: identity.hetzner.token, driver }),
     createCloudflareApp({ context, token: identity.cloudflare.token }),
@@ -143,9 +149,6 @@ async function run(options: Options): Promise<void> {
   writeIdentity(options.stateDir, bound);
   announce(options, bound);
 
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop());
-  const watch = options.parentPid === undefined ? undefined : watchParent(options.parentPid, stop);
   await stopped;
   clearInterval(watch);
   removeEndpoints(options.stateDir);

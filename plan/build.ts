@@ -14,6 +14,7 @@ import { project, providerName, stackLabels, stackNamePattern } from "./names.ts
 import { buildNetwork } from "./network.ts";
 import { notesOf } from "./notes.ts";
 import { buildPlacementGroups } from "./placement.ts";
+import { buildRollout } from "./rollout.ts";
 import { buildServices } from "./services.ts";
 import { buildPrimaryIps, buildVolumes } from "./storage.ts";
 import type { Catalogue, EdgePlan, Labels, Machine, Plan, SshKeyPlan } from "./types.ts";
@@ -72,6 +73,7 @@ function assemble(config: PlatformConfig, { stack, catalogue }: PlanOptions, { l
     primaryIps: buildPrimaryIps(stack, machines),
     volumes: buildVolumes(stack, config, machines),
     machines,
+    rollout: buildRollout(machines),
     edge,
     services: buildServices(config, machines),
     limits: limits[config.phase],

@@ -424,6 +424,8 @@ export type Plan = {
   readonly primaryIps: readonly PrimaryIpPlan[];
   readonly volumes: readonly VolumePlan[];
   readonly machines: readonly Machine[];
+  /** Names of all machines in the order in which a change reaches them: standby before primary, gateways last. */
+  readonly rollout: readonly string[];
   readonly edge: EdgePlan;
   readonly services: Services;
   /** The phase's limits by the capacity plan. */

@@ -2,8 +2,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { ConfigError } from "../config/faults.ts";
 import { MissingPriceError } from "../cost/prices/errors.ts";
 import { PlanError } from "../plan/errors.ts";
+import { DeliveryError } from "./delivery.ts";
 
-const faultsOfTheStackFile = [ConfigError, PlanError, MissingPriceError];
+const faultsOfTheStackFile = [ConfigError, PlanError, MissingPriceError, DeliveryError];
 
 /**
  * Runs what decides about the stack. Faults of the stack's file are shown by the engine as they are, all at once and

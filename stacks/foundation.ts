@@ -14,19 +14,25 @@ export type Platform = { readonly machines: readonly Machine[]; readonly edge: E
 /** Renders the boot document of one machine of the plan. */
 export type RenderUserData = (plan: Plan, machine: string) => string;
 
-/** Network, keys, firewalls and placement groups: the same in every phase. */
-export const createFoundation = (plan: Plan, renderUserData: RenderUserData): Foundation => ({
-  plan,
-  network: new Network("network", plan),
-  sshKeys: new SshKeys("ssh", plan),
-  firewalls: new Firewalls("firewalls", plan),
-  placementGroups: new PlacementGroups("placement", plan),
-  userData: (machine) => renderUserData(plan, machine),
-});
+/**
+ * Network, keys, firewalls and placement groups: the same in every phase. Everything waits for the network, so that a
+ * change of phase, which the network refuses, touches nothing else.
+ */
+export const createFoundation = (plan: Plan, renderUserData: RenderUserData): Foundation => {
+  const network = new Network("network", plan);
+  return {
+    plan,
+    network,
+    sshKeys: new SshKeys("ssh", plan, { dependsOn: network }),
+    firewalls: new Firewalls("firewalls", plan, { dependsOn: network }),
+    placementGroups: new PlacementGroups("placement", plan, { dependsOn: network }),
+    userData: (machine) => renderUserData(plan, machine),
+  };
+};
 
 /** The edge in front of these public doors. */
-export const createEdge = ({ edge }: Plan, doors: readonly Machine[]): Edge =>
-  new Edge("edge", { edge, addresses: Object.fromEntries(doors.flatMap(address)) });
+export const createEdge = ({ plan, network }: Foundation, doors: readonly Machine[]): Edge =>
+  new Edge("edge", { edge: plan.edge, addresses: Object.fromEntries(doors.flatMap(address)) }, { dependsOn: network });
 
 const address = ({ plan, publicIp }: Machine): readonly (readonly [string, pulumi.Output<string>])[] =>
   plan.primaryIp === null || publicIp === null ? [] : [[plan.primaryIp, publicIp]];

@@ -6,5 +6,5 @@ import { createEdge, createFoundation, type Platform, type RenderUserData } from
 export const phase1 = (plan: Plan, renderUserData: RenderUserData): Platform => {
   const foundation = createFoundation(plan, renderUserData);
   const { machines } = new SingleServer("server", { foundation, gateways: [] });
-  return { machines, edge: createEdge(plan, machines) };
+  return { machines, edge: createEdge(foundation, machines) };
 };

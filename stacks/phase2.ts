@@ -12,6 +12,6 @@ export const phase2 = (plan: Plan, renderUserData: RenderUserData): Platform => 
   const api = new ApiTier("api", tier);
   return {
     machines: [...loadBalancers.machines, ...api.machines, ...database.machines, ...redis.machines],
-    edge: createEdge(plan, loadBalancers.machines),
+    edge: createEdge(foundation, loadBalancers.machines),
   };
 };

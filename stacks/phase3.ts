@@ -12,6 +12,6 @@ export const phase3 = (plan: Plan, renderUserData: RenderUserData): Platform => 
   const k3s = new K3s("k3s", tier);
   return {
     machines: [...loadBalancers.machines, ...k3s.machines, ...database.machines, ...redis.machines],
-    edge: createEdge(plan, loadBalancers.machines),
+    edge: createEdge(foundation, loadBalancers.machines),
   };
 };

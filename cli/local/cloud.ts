@@ -1,7 +1,7 @@
 /** Starts, finds and stops the local cloud of an instance. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { Fault } from "../errors.ts";
@@ -80,12 +80,17 @@ const cloudArguments = (start: CloudStart): readonly string[] => [
 
 const startSeconds = 30;
 
-const tail = (file: string): string => readFileSync(file, "utf8").trimEnd().split("\n").slice(-15).join("\n");
+const shownLines = 20;
+
+/** First lines that were written after `offset`: an error says what it is before where it came from. */
+const linesSince = (file: string, offset: number): string =>
+  readFileSync(file).subarray(offset).toString().trimEnd().split("\n").slice(0, shownLines).join("\n");
 
 /** Starts the cloud and waits until it answers. An interruption stops it again. */
 export async function startCloud(start: CloudStart): Promise<CloudEndpoints> {
   start.signal.throwIfAborted();
   const log = openSync(start.logFile, "a");
+  const logStart = fstatSync(log).size;
   const child = spawn(process.execPath, cloudArguments(start), {
     cwd: start.repoRoot,
     detached: true,
@@ -106,7 +111,7 @@ export async function startCloud(start: CloudStart): Promise<CloudEndpoints> {
       return ready;
     }
     const what = ready === "ended" ? "ended at once" : `was not ready after ${startSeconds} s`;
-    throw new Fault(`The local cloud ${what}:\n${tail(start.logFile)}`, [
+    throw new Fault(`The local cloud ${what}:\n${linesSince(start.logFile, logStart)}`, [
       `look into ${start.logFile}, or start afresh with \`./chitlaq local reset\``,
     ]);
   } catch (error) {

@@ -49,9 +49,30 @@ export function withoutSecrets(committed: StackFile): StackFile {
   return { config };
 }
 
+const isMap = (value: Json | undefined): value is Config =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !isSecret(value);
+
+/** One value, or the maps below it key by key; undefined when it is to be absent. */
+function mergeValue(now: Json | undefined, before: Json | undefined, local: Json | undefined): Json | undefined {
+  // What the local run removed stays removed until the repository changes it.
+  if (local === undefined) return isDeepStrictEqual(now, before) ? undefined : now;
+  if (isMap(now) && isMap(local)) return mergeMap(now, isMap(before) ? before : {}, local);
+  return isDeepStrictEqual(local, before) ? now : local;
+}
+
+function mergeMap(now: Config, before: Config, local: Config): Config {
+  const keys = [...new Set([...Object.keys(now), ...Object.keys(local)])];
+  return Object.fromEntries(
+    keys.flatMap((key) => {
+      const value = mergeValue(now[key], before[key], local[key]);
+      return value === undefined ? [] : [[key, value] as const];
+    }),
+  );
+}
+
 /**
- * Three-way merge per config key: what the local run changed since it last took over the committed file stays, all else
- * follows the committed file.
+ * Three-way merge, down to the fields of maps: what the local run changed since it last took over the committed file stays
+ * (a key it added to `chitlaq:platform`, for one), all else follows the committed file.
  *
  * @param committed the committed file now.
  * @param base the committed file at the last merge; undefined at the first.
@@ -63,16 +84,7 @@ export function mergeStackFile(
   local: StackFile | undefined,
 ): StackFile {
   const now = withoutSecrets(committed).config ?? {};
-  const before = withoutSecrets(base ?? {}).config ?? {};
-  const config: Record<string, Json> = { ...now };
-  for (const [key, value] of Object.entries(local?.config ?? {})) {
-    if (!isDeepStrictEqual(value, before[key])) config[key] = value;
-  }
-  // A key that the local run removed and that nobody changed since stays removed.
-  for (const key of Object.keys(before)) {
-    if (local !== undefined && local.config?.[key] === undefined && isDeepStrictEqual(before[key], now[key])) {
-      delete config[key];
-    }
-  }
-  return { ...(local?.encryptionsalt === undefined ? {} : { encryptionsalt: local.encryptionsalt }), config };
+  if (local === undefined) return { config: now };
+  const config = mergeMap(now, withoutSecrets(base ?? {}).config ?? {}, local.config ?? {});
+  return { ...(local.encryptionsalt === undefined ? {} : { encryptionsalt: local.encryptionsalt }), config };
 }

@@ -17,6 +17,8 @@ export type RunOptions = {
   readonly graceMs?: number;
   /** `inherit` hands the terminal over; nothing is captured then. */
   readonly stdio?: "pipe" | "inherit";
+  /** Standard input of the program, for what must not stand in its arguments. Left out: it has none. */
+  readonly input?: string;
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
   /** Gets a copy of both streams. */
   readonly log?: Writable;
@@ -82,8 +84,10 @@ export async function run(command: string, args: readonly string[], options: Run
     cwd: options.cwd,
     env: options.env ?? process.env,
     detached: true,
-    stdio: inherit ? "inherit" : ["ignore", "pipe", "pipe"],
+    stdio: inherit ? "inherit" : [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });
+  // A program that ends without reading it is judged by its exit status.
+  child.stdin?.on("error", () => undefined).end(options.input);
   const stdout = capture(child, "stdout", options);
   const stderr = capture(child, "stderr", options);
   const { pid } = child;

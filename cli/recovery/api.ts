@@ -1,5 +1,5 @@
 /** The two APIs as the recovery needs them: plain requests, patience with locks, and 404 as an answer. */
-import { setTimeout as delay } from "node:timers/promises";
+import { pause } from "../process/pause.ts";
 
 export type ApiAccess = { readonly endpoint: string; readonly token: string };
 
@@ -22,12 +22,17 @@ export class ApiError extends Error {
 
 /** 409 conflict and 423 locked pass when the action that holds the resource ends; 429 and 503 by themselves. */
 const passing = new Set([409, 423, 429, 503]);
+
+/** 423 too, but nothing to wait for: somebody has to take the protection away. */
+const isProtected = (body: string): boolean => /"code": ?"protected"/.test(body);
 const patienceMs = 60_000;
 const betweenMs = 250;
 
+type Answer = { readonly status: number; readonly ok: boolean; readonly text: string };
+
 export function createApi({ endpoint, token }: ApiAccess, signal: AbortSignal): Api {
   const base = endpoint.replace(/\/$/, "");
-  const request = async (method: string, path: string, body?: unknown): Promise<Response> => {
+  const request = async (method: string, path: string, body?: unknown): Promise<Answer> => {
     const deadline = performance.now() + patienceMs;
     for (;;) {
       const response = await fetch(`${base}${path}`, {
@@ -36,22 +41,22 @@ export function createApi({ endpoint, token }: ApiAccess, signal: AbortSignal): 
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]),
       });
-      if (!passing.has(response.status) || performance.now() > deadline) return response;
-      await response.body?.cancel();
-      await delay(betweenMs, undefined, { signal });
+      const text = await response.text();
+      const { status, ok } = response;
+      if (!passing.has(status) || isProtected(text) || performance.now() > deadline) return { status, ok, text };
+      await pause(betweenMs, signal);
     }
   };
   return {
     async get(path) {
-      const response = await request("GET", path);
-      if (response.status === 404) return undefined;
-      if (!response.ok) throw new ApiError("GET", path, response.status, await response.text());
-      return response.json();
+      const { status, ok, text } = await request("GET", path);
+      if (status === 404) return undefined;
+      if (!ok) throw new ApiError("GET", path, status, text);
+      return JSON.parse(text);
     },
     async send(method, path, body) {
-      const response = await request(method, path, body);
-      const text = await response.text();
-      if (!response.ok && response.status !== 404) throw new ApiError(method, path, response.status, text);
+      const { status, ok, text } = await request(method, path, body);
+      if (!ok && status !== 404) throw new ApiError(method, path, status, text);
     },
   };
 }

@@ -1,4 +1,5 @@
 /** Finds what an interrupted creation left at Hetzner. Field names of the API: docs.hetzner.cloud. */
+import { until } from "../process/pause.ts";
 import type { Api } from "./api.ts";
 import { type Finder, type Inputs, type Orphan, text } from "./orphan.ts";
 
@@ -7,6 +8,27 @@ type Named = {
   readonly labels?: Readonly<Record<string, string>>;
   readonly protection?: { readonly delete?: boolean; readonly rebuild?: boolean };
 };
+
+/** Collections whose resources have actions. */
+const acting = ["servers", "networks", "volumes", "firewalls", "primary_ips"] as const;
+
+const settling = { everyMs: 100, timeoutMs: 60_000 };
+
+/**
+ * Waits until no action runs. What was cut off may still be going on in the cloud: a subnet that is being added is not
+ * listed yet, and a server that is being made cannot be deleted.
+ */
+export async function settle(api: Api, signal: AbortSignal): Promise<void> {
+  for (const collection of acting) {
+    const look = async (): Promise<true | undefined> => {
+      const page = (await api.get(`/${collection}/actions?status=running`)) as { readonly actions: readonly unknown[] };
+      return page.actions.length === 0 ? true : undefined;
+    };
+    if ((await until(look, settling, signal)) === undefined) {
+      throw new Error(`an action of ${collection} still runs after ${settling.timeoutMs / 1000} s`);
+    }
+  }
+}
 
 /** The one resource of that name: names are unique per project and type. */
 async function byName(api: Api, collection: string, inputs: Inputs): Promise<Named | undefined> {
@@ -35,7 +57,7 @@ const removeFirewall: Step = async (api, path, found) => {
 
 const named =
   (singular: string, collection: string, ...before: readonly Step[]): Finder =>
-  async (inputs, { hetzner }) => {
+  async (inputs, { hetzner, settled }) => {
     const found = await byName(hetzner, collection, inputs);
     if (found === undefined) return undefined;
     const path = `/${collection}/${found.id}`;
@@ -44,7 +66,10 @@ const named =
       id: String(found.id),
       ...(found.labels === undefined ? {} : { labels: found.labels }),
       remove: async () => {
-        for (const step of before) await step(hetzner, path, found);
+        for (const step of before) {
+          await step(hetzner, path, found);
+          await settled();
+        }
         await hetzner.send("DELETE", path);
       },
     };

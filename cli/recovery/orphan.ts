@@ -1,7 +1,12 @@
 /** What a resource type needs to be found again after its creation was cut off. */
 import type { Api } from "./api.ts";
 
-export type Clouds = { readonly hetzner: Api; readonly cloudflare: Api };
+export type Clouds = {
+  readonly hetzner: Api;
+  readonly cloudflare: Api;
+  /** Resolves when no action runs at Hetzner. */
+  settled(): Promise<void>;
+};
 
 /** Inputs of the resource as the engine's state holds them: resolved, because Create had been called. */
 export type Inputs = Readonly<Record<string, unknown>>;

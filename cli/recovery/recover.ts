@@ -11,7 +11,7 @@ import { isDeepStrictEqual } from "node:util";
 import { Fault } from "../errors.ts";
 import { until } from "../process/pause.ts";
 import { cloudflareFinders, settingTypes } from "./cloudflare.ts";
-import { hetznerFinders } from "./hetzner.ts";
+import { hetznerFinders, settle } from "./hetzner.ts";
 import type { Clouds, Finder, Inputs, Orphan } from "./orphan.ts";
 
 /** The parts of `pulumi stack export` that matter here. */
@@ -59,11 +59,13 @@ function requireOurs(pending: ResourceState, orphan: Orphan): void {
 /** Removes what the pending creations left. Names each removal through `say`; repeating it does no harm. */
 export async function removeOrphans(
   deployment: Deployment,
-  clouds: Clouds,
+  apis: Omit<Clouds, "settled">,
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const clouds: Clouds = { ...apis, settled: () => settle(apis.hetzner, signal) };
   for (const pending of pendingCreations(deployment)) {
+    await clouds.settled();
     const look = async (): Promise<Orphan | undefined> => finders[pending.type]?.(pending.inputs ?? {}, clouds);
     const orphan = await look();
     if (orphan === undefined || known(deployment, pending, orphan)) continue;

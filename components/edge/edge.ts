@@ -1,6 +1,7 @@
 import * as cloudflare from "@pulumi/cloudflare";
 import * as pulumi from "@pulumi/pulumi";
 import type { EdgePlan } from "../../plan/types.ts";
+import { type ChildOptions, childOf } from "../options.ts";
 import { otherZonePlan, staleOriginRanges } from "./checks.ts";
 import { cacheRule, rateLimitRule, wafRule } from "./rules.ts";
 
@@ -18,7 +19,8 @@ export class Edge extends pulumi.ComponentResource {
   /** Addresses under which the platform is reached, in the order of the plan. */
   readonly urls: readonly string[];
   readonly #name: string;
-  readonly #zoneId: pulumi.Output<string>;
+  readonly #child: ChildOptions;
+  readonly zoneId: pulumi.Output<string>;
 
   constructor(name: string, args: EdgeArgs, opts?: pulumi.ComponentResourceOptions) {
     const { edge } = args;
@@ -30,8 +32,9 @@ export class Edge extends pulumi.ComponentResource {
     }
     super("chitlaq:edge:Edge", name, {}, opts);
     this.#name = name;
+    this.#child = childOf(this, opts);
 
-    this.#zoneId = this.#zone(edge);
+    this.zoneId = this.#zone(edge);
     this.#watchOriginRanges(edge);
     this.#records(args);
     this.#settings(edge);
@@ -68,7 +71,7 @@ export class Edge extends pulumi.ComponentResource {
       new cloudflare.DnsRecord(
         `${this.#name}-${record.name}`,
         {
-          zoneId: this.#zoneId,
+          zoneId: this.zoneId,
           name: record.fqdn,
           type: record.type,
           content,
@@ -76,7 +79,7 @@ export class Edge extends pulumi.ComponentResource {
           // Proxied records have no TTL of their own; 1 stands for automatic.
           ttl: 1,
         },
-        { parent: this },
+        this.#child,
       );
     }
   }
@@ -85,8 +88,8 @@ export class Edge extends pulumi.ComponentResource {
     for (const [settingId, value] of Object.entries(settings)) {
       new cloudflare.ZoneSetting(
         `${this.#name}-setting-${settingId}`,
-        { zoneId: this.#zoneId, settingId, value },
-        { parent: this },
+        { zoneId: this.zoneId, settingId, value },
+        this.#child,
       );
     }
   }
@@ -95,25 +98,25 @@ export class Edge extends pulumi.ComponentResource {
     if (rules.length === 0) return;
     new cloudflare.Ruleset(
       `${this.#name}-${part}`,
-      { zoneId: this.#zoneId, kind: "zone", name: `chitlaq ${part}`, phase, rules },
+      { zoneId: this.zoneId, kind: "zone", name: `chitlaq ${part}`, phase, rules },
       // A zone has one ruleset per phase; a second one is refused (error 20217).
-      { parent: this, deleteBeforeReplace: true },
+      { ...this.#child, deleteBeforeReplace: true },
     );
   }
 
   #tieredCache({ tieredCache }: EdgePlan): void {
     new cloudflare.TieredCache(
       `${this.#name}-tiered-cache`,
-      { zoneId: this.#zoneId, value: tieredCache ? "on" : "off" },
-      { parent: this },
+      { zoneId: this.zoneId, value: tieredCache ? "on" : "off" },
+      this.#child,
     );
   }
 
   #originPulls({ authenticatedOriginPulls }: EdgePlan): void {
     new cloudflare.AuthenticatedOriginPullsSettings(
       `${this.#name}-origin-pulls`,
-      { zoneId: this.#zoneId, enabled: authenticatedOriginPulls },
-      { parent: this },
+      { zoneId: this.zoneId, enabled: authenticatedOriginPulls },
+      this.#child,
     );
   }
 }

@@ -66,8 +66,7 @@ const createMachine = (
       placementGroupId: machine.placementGroup === null ? null : foundation.placementGroups.id(machine.placementGroup),
       volumes: machine.volumes.map((volume) => named(plan.volumes, volume, "volumes", owner)),
       protection: plan.protection,
-      after: [network, ...gateways],
     },
-    { parent: tier },
+    { parent: tier, dependsOn: [network, ...gateways] },
   );
 };

@@ -2,6 +2,7 @@ import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
 import type { Machine as MachinePlan, PrimaryIpPlan, VolumePlan } from "../../plan/types.ts";
 import { numericId } from "../names.ts";
+import { type ChildOptions, childOf } from "../options.ts";
 
 export type MachineArgs = {
   readonly machine: MachinePlan;
@@ -20,8 +21,6 @@ export type MachineArgs = {
   readonly volumes: readonly VolumePlan[];
   /** Refuse whatever would take data or an address away. Off only on the way to taking the stack down. */
   readonly protection: boolean;
-  /** What has to stand before the server boots: its subnet, and for a private machine its way to the internet. */
-  readonly after: readonly pulumi.Resource[];
 };
 
 /**
@@ -32,7 +31,11 @@ export type MachineArgs = {
  */
 const bootOnly = ["image", "userData", "sshKeys"];
 
-/** One server with the address and the volumes that belong to it and outlive it. */
+/**
+ * One server with the address and the volumes that belong to it and outlive it.
+ *
+ * `dependsOn` names what has to stand before it boots: its subnet, and for a private machine its way to the internet.
+ */
 export class Machine extends pulumi.ComponentResource {
   readonly plan: MachinePlan;
   readonly server: hcloud.Server;
@@ -44,98 +47,110 @@ export class Machine extends pulumi.ComponentResource {
     if (faults.length > 0) throw new Error(`machine ${args.machine.name}: ${faults.join("; ")}`);
     super("chitlaq:machine:Machine", name, {}, opts);
 
-    const address = this.#address(args);
-    this.server = this.#server(name, args, address);
-    this.#volumes(args);
+    const child = childOf(this, opts);
+    const address = createAddress(args, child);
+    this.server = createServer(name, args, address, child);
+    createVolumes(args, this.server, child);
 
     this.plan = args.machine;
     this.publicIp = address?.ipAddress ?? null;
     this.registerOutputs({ privateIp: this.plan.privateIp, publicIp: this.publicIp });
   }
-
-  /** DNS and the operators' allow lists name this address, so it is kept when the server goes. */
-  #address({ primaryIp, location, protection }: MachineArgs): hcloud.PrimaryIp | null {
-    if (primaryIp === null) return null;
-    return new hcloud.PrimaryIp(
-      primaryIp.name,
-      {
-        name: primaryIp.providerName,
-        type: primaryIp.type,
-        location,
-        autoDelete: false,
-        deleteProtection: protection,
-        labels: primaryIp.labels,
-      },
-      { parent: this, protect: protection, deleteBeforeReplace: true },
-    );
-  }
-
-  #server(name: string, args: MachineArgs, address: hcloud.PrimaryIp | null): hcloud.Server {
-    const { machine } = args;
-    const isProtected = machine.stateful && args.protection;
-    return new hcloud.Server(
-      `${name}-server`,
-      {
-        name: machine.hostname,
-        serverType: machine.serverType,
-        keepDisk: machine.keepDisk,
-        location: args.location,
-        image: args.image,
-        userData: args.userData,
-        sshKeys: [...args.sshKeyIds],
-        publicNets: [publicNet(address)],
-        // `aliasIps: []` because the provider reports a change on every run when it is left out
-        // (terraform-provider-hcloud issue 650).
-        networks: [{ networkId: args.networkId, ip: machine.privateIp, aliasIps: [] }],
-        ...(args.firewallId === null ? {} : { firewallIds: [args.firewallId] }),
-        ...(args.placementGroupId === null ? {} : { placementGroupId: args.placementGroupId }),
-        backups: machine.providerBackups,
-        shutdownBeforeDeletion: true,
-        // Hetzner demands that both protections are equal.
-        deleteProtection: isProtected,
-        rebuildProtection: isProtected,
-        labels: machine.labels,
-      },
-      {
-        parent: this,
-        protect: isProtected,
-        ignoreChanges: bootOnly,
-        // Server names are unique and the private address is taken while the old server stands.
-        deleteBeforeReplace: true,
-        dependsOn: [...args.after],
-      },
-    );
-  }
-
-  #volumes(args: MachineArgs): void {
-    for (const volume of args.volumes) {
-      const disk = new hcloud.Volume(
-        volume.name,
-        {
-          name: volume.providerName,
-          location: args.location,
-          size: volume.sizeGiB,
-          format: volume.format,
-          deleteProtection: args.protection,
-          labels: volume.labels,
-        },
-        { parent: this, protect: args.protection, deleteBeforeReplace: true },
-      );
-      new hcloud.VolumeAttachment(
-        `${volume.name}-attachment`,
-        {
-          volumeId: disk.id.apply(numericId),
-          serverId: this.server.id.apply(numericId),
-          // The machine mounts its volumes itself, with its own options.
-          automount: false,
-        },
-        // A refused `destroy --skip-preview` still deletes what is not protected, and a database whose volume is pulled
-        // off crashes.
-        { parent: this, protect: args.protection, deleteBeforeReplace: true },
-      );
-    }
-  }
 }
+
+/** DNS and the operators' allow lists name this address, so it is kept when the server goes. */
+const createAddress = (
+  { primaryIp, location, protection }: MachineArgs,
+  child: ChildOptions,
+): hcloud.PrimaryIp | null => {
+  if (primaryIp === null) return null;
+  return new hcloud.PrimaryIp(
+    primaryIp.name,
+    {
+      name: primaryIp.providerName,
+      type: primaryIp.type,
+      location,
+      autoDelete: false,
+      deleteProtection: protection,
+      labels: primaryIp.labels,
+    },
+    { ...child, protect: protection, deleteBeforeReplace: true },
+  );
+};
+
+const createServer = (
+  name: string,
+  args: MachineArgs,
+  address: hcloud.PrimaryIp | null,
+  child: ChildOptions,
+): hcloud.Server => {
+  const { machine } = args;
+  const isProtected = machine.stateful && args.protection;
+  return new hcloud.Server(
+    `${name}-server`,
+    {
+      name: machine.hostname,
+      serverType: machine.serverType,
+      keepDisk: machine.keepDisk,
+      location: args.location,
+      image: args.image,
+      userData: args.userData,
+      sshKeys: [...args.sshKeyIds],
+      publicNets: [publicNet(address)],
+      // `aliasIps: []` because the provider reports a change on every run when it is left out
+      // (terraform-provider-hcloud issue 650).
+      networks: [{ networkId: args.networkId, ip: machine.privateIp, aliasIps: [] }],
+      ...(args.firewallId === null ? {} : { firewallIds: [args.firewallId] }),
+      ...(args.placementGroupId === null ? {} : { placementGroupId: args.placementGroupId }),
+      backups: machine.providerBackups,
+      shutdownBeforeDeletion: true,
+      // Hetzner demands that both protections are equal.
+      deleteProtection: isProtected,
+      rebuildProtection: isProtected,
+      labels: machine.labels,
+    },
+    {
+      ...child,
+      protect: isProtected,
+      ignoreChanges: bootOnly,
+      // Server names are unique and the private address is taken while the old server stands.
+      deleteBeforeReplace: true,
+    },
+  );
+};
+
+const createVolumes = (
+  { volumes, location, protection }: MachineArgs,
+  server: hcloud.Server,
+  child: ChildOptions,
+): void => {
+  for (const volume of volumes) {
+    const disk = new hcloud.Volume(
+      volume.name,
+      {
+        name: volume.providerName,
+        location,
+        size: volume.sizeGiB,
+        format: volume.format,
+        deleteProtection: protection,
+        labels: volume.labels,
+      },
+      { ...child, protect: protection, deleteBeforeReplace: true },
+    );
+    new hcloud.VolumeAttachment(
+      `${volume.name}-attachment`,
+      {
+        volumeId: disk.id.apply(numericId),
+        serverId: server.id.apply(numericId),
+        // The machine mounts its volumes itself, with its own options.
+        automount: false,
+      },
+      // Protected although it holds nothing: a refused `destroy --skip-preview` still deletes what is not protected, and
+      // a database whose volume is pulled off crashes.
+      { ...child, protect: protection, deleteBeforeReplace: true },
+    );
+  }
+};
 
 const publicNet = (address: hcloud.PrimaryIp | null): hcloud.types.input.ServerPublicNet =>
   address === null

@@ -2,6 +2,7 @@ import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
 import type { Plan } from "../../plan/types.ts";
 import { numericId } from "../names.ts";
+import { childOf } from "../options.ts";
 
 export type PlacementGroupsArgs = Pick<Plan, "placementGroups">;
 
@@ -19,13 +20,14 @@ export class PlacementGroups extends pulumi.ComponentResource {
     }
     super("chitlaq:placement:PlacementGroups", name, {}, opts);
 
+    const child = childOf(this, opts);
     this.#ids = new Map(
       args.placementGroups.map((group) => [
         group.name,
         new hcloud.PlacementGroup(
           `${name}-${group.name}`,
           { name: group.providerName, type: "spread", labels: group.labels },
-          { parent: this, deleteBeforeReplace: true },
+          { ...child, deleteBeforeReplace: true },
         ).id.apply(numericId),
       ]),
     );

@@ -2,6 +2,7 @@ import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
 import type { FirewallPlan, FirewallRulePlan, Plan } from "../../plan/types.ts";
 import { numericId } from "../names.ts";
+import { type ChildOptions, childOf } from "../options.ts";
 
 export type FirewallsArgs = Pick<Plan, "firewalls">;
 
@@ -15,10 +16,11 @@ export class Firewalls extends pulumi.ComponentResource {
   constructor(name: string, args: FirewallsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("chitlaq:security:Firewalls", name, {}, opts);
 
+    const child = childOf(this, opts);
     this.#ids = new Map(
       args.firewalls.map((firewall) => [
         firewall.name,
-        this.#firewall(`${name}-${firewall.name}`, firewall).id.apply(numericId),
+        createFirewall(`${name}-${firewall.name}`, firewall, child).id.apply(numericId),
       ]),
     );
 
@@ -31,15 +33,14 @@ export class Firewalls extends pulumi.ComponentResource {
     if (id === undefined) throw new Error(`firewall "${firewall}" is not in the plan`);
     return id;
   }
-
-  #firewall(name: string, firewall: FirewallPlan): hcloud.Firewall {
-    return new hcloud.Firewall(
-      name,
-      { name: firewall.providerName, rules: firewall.rules.map(inboundRule), labels: firewall.labels },
-      { parent: this, deleteBeforeReplace: true },
-    );
-  }
 }
+
+const createFirewall = (name: string, firewall: FirewallPlan, child: ChildOptions): hcloud.Firewall =>
+  new hcloud.Firewall(
+    name,
+    { name: firewall.providerName, rules: firewall.rules.map(inboundRule), labels: firewall.labels },
+    { ...child, deleteBeforeReplace: true },
+  );
 
 const inboundRule = (rule: FirewallRulePlan): hcloud.types.input.FirewallRule => ({
   direction: "in",

@@ -1,6 +1,7 @@
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
 import type { Plan } from "../../plan/types.ts";
+import { childOf } from "../options.ts";
 
 export type SshKeysArgs = Pick<Plan, "sshKeys">;
 
@@ -15,13 +16,14 @@ export class SshKeys extends pulumi.ComponentResource {
     }
     super("chitlaq:security:SshKeys", name, {}, opts);
 
+    const child = childOf(this, opts);
     this.ids = args.sshKeys.map(
       (key) =>
         new hcloud.SshKey(
           `${name}-${key.name}`,
           { name: key.providerName, publicKey: key.publicKey, labels: key.labels },
           // Name and fingerprint are unique per Hetzner project, so the old key has to go first.
-          { parent: this, deleteBeforeReplace: true },
+          { ...child, deleteBeforeReplace: true },
         ).id,
     );
 

@@ -15,7 +15,7 @@ export abstract class Tier extends pulumi.ComponentResource {
     args: TierArgs,
     opts: pulumi.ComponentResourceOptions | undefined,
   ) {
-    super(`chitlaq:tier:${kind}`, name, {}, opts);
+    super(`chitlaq:tier:${kind}`, name, {}, { dependsOn: args.foundation.network, ...opts });
     this.machines = createMachines(this, args, roles);
     this.registerOutputs({ machines: this.machines.map((machine) => machine.plan.privateIp) });
   }

@@ -1,6 +1,6 @@
 import { type DiffSide, diffSides } from "../diff/diff.ts";
 import { type GateOptions, increasePattern } from "../diff/gate.ts";
-import { diffMarkdown } from "../format/diff-markdown.ts";
+import { commentLimit, diffMarkdown } from "../format/diff-markdown.ts";
 import { diffTable } from "../format/diff-table.ts";
 import type { CostDiff } from "../schema/cost-diff.ts";
 import { type EvaluateOptions, evaluate } from "../sides/evaluate.ts";
@@ -8,21 +8,28 @@ import { chooseSides, type Side } from "../sides/side.ts";
 import { CommandError, type Io } from "./io.ts";
 import { checkDay, checkRate } from "./options.ts";
 
-export type DiffOptions = {
-  readonly stack?: readonly string[];
+export type FormatOptions = {
   readonly json?: boolean;
   readonly markdown?: boolean;
   readonly html?: boolean;
+  /** Bytes a comment may have. */
+  readonly limit?: string;
+};
+
+export type ComparisonOptions = FormatOptions & {
   readonly at?: string;
   readonly usdPerEur?: string;
   readonly failOverBudget?: boolean;
   readonly maxIncrease?: string;
 };
 
+export type DiffOptions = ComparisonOptions & { readonly stack?: readonly string[] };
+
 /** Exit code of a gate that says no; 1 is for commands that could not run. */
 export const gateExitCode = 3;
 
-function gateOptions(options: DiffOptions): GateOptions {
+/** What the command line asks of the gate. */
+export function gateOptions(options: ComparisonOptions): GateOptions {
   const { maxIncrease } = options;
   if (maxIncrease !== undefined && !increasePattern.test(maxIncrease)) {
     throw new CommandError(
@@ -31,6 +38,12 @@ function gateOptions(options: DiffOptions): GateOptions {
   }
   return { failOverBudget: options.failOverBudget === true, maxIncrease: maxIncrease ?? null };
 }
+
+/** Day and exchange rate for both sides. */
+export const evaluateOptions = (options: ComparisonOptions): EvaluateOptions => ({
+  at: checkDay("--at", options.at) ?? null,
+  usdPerEur: checkRate(options.usdPerEur) ?? null,
+});
 
 async function evaluated(side: Side, options: EvaluateOptions): Promise<DiffSide> {
   return { label: side.label, ...(await evaluate(side, options)) };
@@ -47,14 +60,23 @@ function checkStacks(asked: readonly string[], base: DiffSide, head: DiffSide): 
   }
 }
 
-async function formatted(diff: CostDiff, options: DiffOptions, io: Io): Promise<string> {
-  if (options.json === true) return JSON.stringify(diff, null, 2);
-  if (options.markdown === true) return diffMarkdown(diff);
-  if (options.html === true) {
+/** Prints a comparison in the format that was asked for and sets the exit code of its gate. */
+export async function printDiff(diff: CostDiff, options: FormatOptions, io: Io): Promise<void> {
+  if (options.json === true) io.out(JSON.stringify(diff, null, 2));
+  else if (options.markdown === true) io.out(diffMarkdown(diff, markdownLimit(options.limit)));
+  else if (options.html === true) {
     const { diffHtml } = await import("../format/diff-html.ts");
-    return diffHtml(diff);
+    io.out(await diffHtml(diff));
+  } else io.out(diffTable(diff, io));
+  if (!diff.gate.passed) io.exit(gateExitCode);
+}
+
+function markdownLimit(value: string | undefined): number {
+  const limit = Number(value ?? commentLimit);
+  if (!Number.isInteger(limit) || limit < 1) {
+    throw new CommandError(`--limit: ${value} given, it needs a number of bytes such as ${commentLimit}`);
   }
-  return diffTable(diff, io);
+  return limit;
 }
 
 /** `cost diff [base] [head]` */
@@ -65,15 +87,11 @@ export async function showDiff(
   io: Io,
 ): Promise<void> {
   const gate = gateOptions(options);
-  const evaluation: EvaluateOptions = {
-    at: checkDay("--at", options.at) ?? null,
-    usdPerEur: checkRate(options.usdPerEur) ?? null,
-  };
+  const evaluation = evaluateOptions(options);
   const sides = chooseSides(base, head);
   const [before, after] = await Promise.all([evaluated(sides.base, evaluation), evaluated(sides.head, evaluation)]);
   const asked = options.stack ?? [];
   checkStacks(asked, before, after);
   const diff = diffSides(before, after, asked, gate);
-  io.out(await formatted(diff, options, io));
-  if (!diff.gate.passed) io.exit(gateExitCode);
+  await printDiff(diff, options, io);
 }

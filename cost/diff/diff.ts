@@ -4,7 +4,11 @@ import type { CodeUsed, Evaluated } from "../sides/evaluate.ts";
 import { type GateOptions, gateOf } from "./gate.ts";
 import { diffStack } from "./stack.ts";
 
-export type DiffSide = Evaluated & { readonly label: string };
+export type DiffSide = Evaluated & {
+  readonly label: string;
+  /** By stack, ids of lines that the engine makes anew; only it can know. */
+  readonly replaced?: ReadonlyMap<string, ReadonlySet<string>>;
+};
 
 const changedCode = (code: CodeUsed): readonly string[] => (code.kind === "running" ? [] : code.changed);
 
@@ -26,7 +30,9 @@ export function diffSides(base: DiffSide, head: DiffSide, stacks: readonly strin
   const names = [...new Set([...olds.keys(), ...news.keys()])]
     .filter((name) => stacks.length === 0 || stacks.includes(name))
     .toSorted((a, b) => (a < b ? -1 : 1));
-  const diffs = names.map((name) => diffStack(olds.get(name) ?? null, news.get(name) ?? null));
+  const diffs = names.map((name) =>
+    diffStack(olds.get(name) ?? null, news.get(name) ?? null, head.replaced?.get(name)),
+  );
   const counted = diffs.filter((diff) => diff.state !== "faulty");
   const before = addAmounts(counted.flatMap((diff) => (diff.before === null ? [] : [diff.before.total])));
   const after = addAmounts(counted.flatMap((diff) => (diff.after === null ? [] : [diff.after.total])));

@@ -69,11 +69,16 @@ function oneTime(kind: ChangeKind, before: CostLine | null, migration: boolean):
   return { eur: cost(before.hourlyNet.eur), usd: cost(before.hourlyNet.usd) };
 }
 
-/** The lines of two sides that differ, in the order of the newer bill, removed ones last. */
+/**
+ * The lines of two sides that differ, in the order of the newer bill, removed ones last.
+ *
+ * @param replaced ids of lines that are known to be made anew although nothing of their price shows it.
+ */
 export function changedLines(
   before: readonly CostLine[],
   after: readonly CostLine[],
   migration: boolean,
+  replaced: ReadonlySet<string> = new Set(),
 ): readonly LineChange[] {
   const olds = new Map(before.map((line) => [line.id, line]));
   const news = new Map(after.map((line) => [line.id, line]));
@@ -81,7 +86,8 @@ export function changedLines(
     (id): Pair => ({ id, before: olds.get(id) ?? null, after: news.get(id) ?? null }),
   );
   return pairs.flatMap((pair): readonly LineChange[] => {
-    const kind = isPercentage(pair) ? kindOfPercentage(pair, pairs) : kindOf(pair);
+    const anew = replaced.has(pair.id) && pair.before !== null && pair.after !== null;
+    const kind = anew ? "replaced" : isPercentage(pair) ? kindOfPercentage(pair, pairs) : kindOf(pair);
     const shown = pair.after ?? pair.before;
     if (kind === null || shown === null) return [];
     return [

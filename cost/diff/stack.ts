@@ -79,9 +79,9 @@ function lonely(stack: PlannedStack, state: "added" | "removed"): StackDiff {
   };
 }
 
-function compared(base: PlannedStack, head: PlannedStack): StackDiff {
+function compared(base: PlannedStack, head: PlannedStack, replaced: ReadonlySet<string>): StackDiff {
   const { lines, corrections } = correctRescales(base, head);
-  const changes = changedLines(base.cost.lines, lines, base.cost.phase !== head.cost.phase);
+  const changes = changedLines(base.cost.lines, lines, base.cost.phase !== head.cost.phase, replaced);
   const before = sideOf(base, base.cost.lines);
   const after = sideOf(head, lines);
   const over = { before: before.budget.over, after: after.budget.over };
@@ -121,11 +121,19 @@ function faulty(base: StackSnapshot | null, head: StackSnapshot | null): StackDi
   };
 }
 
-/** Compares one stack's two sides; null: it is not there. */
-export function diffStack(base: StackSnapshot | null, head: StackSnapshot | null): StackDiff {
+/**
+ * Compares one stack's two sides; null: it is not there.
+ *
+ * @param replaced ids of lines that are known to be made anew although nothing of their price shows it.
+ */
+export function diffStack(
+  base: StackSnapshot | null,
+  head: StackSnapshot | null,
+  replaced: ReadonlySet<string> = new Set(),
+): StackDiff {
   if (base?.kind === "faulty" || head?.kind === "faulty") return faulty(base, head);
   if (base === null && head !== null) return lonely(head, "added");
   if (head === null && base !== null) return lonely(base, "removed");
   if (base === null || head === null) throw new Error("diffStack: a stack that is on neither side");
-  return compared(base, head);
+  return compared(base, head, replaced);
 }

@@ -2,6 +2,7 @@ import { parsePlatform } from "../../config/parse.ts";
 import type { PlatformConfig } from "../../config/schema.ts";
 import { listStacks, readStackPlatform } from "../../config/stack-file.ts";
 import { buildPlan } from "../../plan/build.ts";
+import { statefulRoles } from "../../plan/machines.ts";
 import type { Machine, Plan, Role } from "../../plan/types.ts";
 import { isSold, serverTypeCatalogue } from "../catalogue.ts";
 import { costOutput } from "../estimate.ts";
@@ -26,7 +27,8 @@ export type SnapshotOptions = {
 
 const databaseRoles: readonly Role[] = ["database", "server"];
 
-function databaseVolumeGiB(plan: Plan): number {
+/** Size of the smallest volume of a database member, GiB: each member holds everything. */
+export function databaseVolumeGiB(plan: Plan): number {
   const members = new Set(
     plan.machines.filter((machine) => databaseRoles.includes(machine.role)).map((machine) => machine.name),
   );
@@ -34,23 +36,30 @@ function databaseVolumeGiB(plan: Plan): number {
   return sizes.length === 0 ? 0 : Math.min(...sizes);
 }
 
-const policyOf = (config: PlatformConfig): Policy => ({
+export const policyOf = (config: PlatformConfig): Policy => ({
   failOverBudget: config.billing.failOverBudget,
   maxIncrease: config.billing.maxIncrease ?? null,
 });
 
-function snapshotMachine(machine: Machine, location: string, book: PriceBook, at: string): SnapshotMachine {
-  const { name, role, serverType, diskGiB, orderedAt, stateful, keepDisk } = machine;
+/** Adds what the price book knows of a machine's type. */
+export function soldMachine(
+  machine: Pick<Machine, "name" | "role" | "serverType" | "orderedAt"> & Partial<Machine>,
+  location: string,
+  book: PriceBook,
+  at: string,
+): SnapshotMachine {
+  const { name, role, serverType, orderedAt } = machine;
   const type = book.serverTypes.find((entry) => entry.name === serverType);
   const sold = type?.sold.find((entry) => entry.locations.includes(location));
+  const diskGiB = machine.diskGiB ?? type?.diskGiB ?? 0;
   return {
     name,
     role,
     serverType,
     diskGiB,
     orderedAt,
-    stateful,
-    keepDisk,
+    stateful: machine.stateful ?? statefulRoles.includes(role),
+    keepDisk: machine.keepDisk ?? false,
     typeDiskGiB: type?.diskGiB ?? diskGiB,
     orderable: sold !== undefined && isSold(sold, at),
     stock: sold?.stock ?? null,
@@ -67,7 +76,7 @@ export function plannedStack(
     kind: "planned",
     stack: plan.stack,
     cost: costOutput(plan, book, { at: at ?? undefined, usdPerEur: usdPerEur ?? undefined }),
-    machines: plan.machines.map((machine) => snapshotMachine(machine, plan.location, book, at ?? book.date)),
+    machines: plan.machines.map((machine) => soldMachine(machine, plan.location, book, at ?? book.date)),
     volumes: plan.volumes.map(({ name, machine, sizeGiB }) => ({ name, machine, sizeGiB })),
     limits: plan.currentLimits,
     databaseVolumeGiB: databaseVolumeGiB(plan),

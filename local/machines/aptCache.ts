@@ -8,7 +8,17 @@ import type { ReadableStream } from "node:stream/web";
 
 export type AptCache = { close(): Promise<void> };
 
-const folder = resolve(import.meta.dirname, "../../.cache/machines/apt");
+export type AptCacheOptions = {
+  /** Unix socket to listen on. */
+  readonly socket: string;
+  readonly log: (line: string) => void;
+  /** Where files are kept; left out: the project's cache, shared by all environments. */
+  readonly folder?: string;
+  /** Fetches from a mirror; left out: over the network. */
+  readonly fetchFile?: (url: string) => Promise<Response>;
+};
+
+const projectCache = resolve(import.meta.dirname, "../../.cache/machines/apt");
 /** Indexes are asked for again after this time; until then every machine sees the same state of the archive. */
 const indexLifetimeMs = 12 * 3600 * 1000;
 
@@ -22,8 +32,7 @@ const ageOf = async (file: string): Promise<number | null> => {
   return found === null ? null : Date.now() - found.mtimeMs;
 };
 
-const download = async (url: string, file: string): Promise<Found> => {
-  const answer = await fetch(url);
+const store = async (answer: Response, file: string): Promise<Found> => {
   if (answer.status !== 200 || answer.body === null) return { status: answer.status };
   await mkdir(dirname(file), { recursive: true });
   const partial = `${file}.${process.pid}.part`;
@@ -40,7 +49,8 @@ const download = async (url: string, file: string): Promise<Found> => {
  * Mirrors of Debian for machines that cannot leave the host, on a unix socket. What was fetched once is kept; an index that
  * cannot be refreshed is served as it is, so that a known image works without a network.
  */
-export const startAptCache = async (socket: string, log: (line: string) => void): Promise<AptCache> => {
+export const startAptCache = async (options: AptCacheOptions): Promise<AptCache> => {
+  const { socket, log, folder = projectCache, fetchFile = fetch } = options;
   const underway = new Map<string, Promise<Found>>();
 
   const find = async (host: string, path: string): Promise<Found> => {
@@ -49,7 +59,11 @@ export const startAptCache = async (socket: string, log: (line: string) => void)
     if (age !== null && (isImmutable(path) || age < indexLifetimeMs)) return { file };
     const url = `http://${host}${path}`;
     // Many machines ask for the same file at the same time.
-    const fetching = underway.get(url) ?? download(url, file).finally(() => underway.delete(url));
+    const fetching =
+      underway.get(url) ??
+      fetchFile(url)
+        .then((answer) => store(answer, file))
+        .finally(() => underway.delete(url));
     underway.set(url, fetching);
     try {
       return await fetching;

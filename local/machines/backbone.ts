@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { Agent } from "./agents/link.ts";
@@ -23,7 +24,7 @@ export type Backbone = {
 const debianMirrors = ["deb.debian.org", "security.debian.org"];
 
 /** Ends with this process, whatever ends it, and then clears the environment. Detached: a Ctrl-C must not reach it. */
-const startReaper = (environment: Environment): (() => void) => {
+const startReaper = (environment: Environment): (() => Promise<void>) => {
   const script = join(import.meta.dirname, "reaper.sh");
   const reaper = spawn("sh", [script, environment.id, environment.folder, String(process.pid)], {
     stdio: ["pipe", "ignore", "ignore"],
@@ -31,7 +32,11 @@ const startReaper = (environment: Environment): (() => void) => {
   });
   reaper.stdin.on("error", () => undefined);
   reaper.unref();
-  return () => reaper.stdin.end();
+  return async () => {
+    const gone = once(reaper, "exit");
+    reaper.stdin.end();
+    await gone;
+  };
 };
 
 export const startBackbone = async (environment: Environment, log: (line: string) => void): Promise<Backbone> => {
@@ -52,7 +57,7 @@ export const startBackbone = async (environment: Environment, log: (line: string
     [socketPath(environment, "internet")],
     log,
   );
-  const apt: AptCache = await startAptCache(socketPath(environment, "apt"), log);
+  const apt: AptCache = await startAptCache({ socket: socketPath(environment, "apt"), log });
   const hosts = new Map<string, InternetHost>();
   const openHost = async (host: InternetHost): Promise<void> => {
     hosts.set(host.names.join(), host);
@@ -73,7 +78,7 @@ export const startBackbone = async (environment: Environment, log: (line: string
     close: async () => {
       await Promise.all([cloud.stop(), internet.stop(), apt.close()]);
       await release(environment);
-      dismissReaper();
+      await dismissReaper();
     },
   };
 };

@@ -64,6 +64,7 @@ class LocalMachines implements LocalMachineDriver {
 
   stop(id: number, how: "graceful" | "hard"): Promise<void> {
     return this.#fleet.withServer(id, async () => {
+      if (!this.#fleet.has(id)) return;
       const machine = await this.#fleet.machine(id);
       await (how === "hard" ? machine.kill() : machine.shutDown());
     });
@@ -117,11 +118,10 @@ class LocalMachines implements LocalMachineDriver {
   }
 
   async detachVolume(volumeId: number): Promise<void> {
-    const volume = volumes.readVolume(this.#environment, volumeId);
-    const server = volume.attached?.server;
+    const server = volumes.holderOf(this.#environment, volumeId);
     if (server === undefined) return;
     await this.#fleet.withServer(server, async () => {
-      await this.#fleet.tell(server, volumes.unplugScript(volume));
+      await this.#fleet.tell(server, volumes.unplugScript(volumes.readVolume(this.#environment, volumeId)));
       await volumes.detachVolume(this.#environment, volumeId);
     });
   }

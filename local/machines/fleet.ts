@@ -120,6 +120,7 @@ export class Fleet {
       return done;
     });
     await this.#hotplug(change);
+    await this.#dropStrays(new Set(topology.servers.map(({ id }) => id)));
     this.publish();
   }
 
@@ -147,6 +148,15 @@ export class Fleet {
       internetSocket: socketPath(this.environment, "internet"),
       machines: [...this.#records.values()].map((record) => this.#stateOf(record)),
     });
+  }
+
+  /** A topology from before a server's end makes a place for its cards once more; it goes with the next one. */
+  async #dropStrays(named: ReadonlySet<number>): Promise<void> {
+    for (const [id, machine] of this.#machines) {
+      if (named.has(id) || this.#records.has(id)) continue;
+      this.#machines.delete(id);
+      await machine.removeNamespace();
+    }
   }
 
   #configureCloud(): Promise<void> {

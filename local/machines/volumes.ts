@@ -80,6 +80,10 @@ export const restoreVolumes = async (environment: Environment): Promise<void> =>
   }
 };
 
+/** The server a volume is attached to; undefined for a detached volume and for one that is gone. */
+export const holderOf = (environment: Environment, id: number): number | undefined =>
+  readJson<Volume>(recordFile(environment, id))?.attached?.server;
+
 export const detachVolume = async (environment: Environment, id: number): Promise<void> => {
   const volume = readVolume(environment, id);
   if (volume.attached === null) return;

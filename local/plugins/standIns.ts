@@ -24,4 +24,11 @@ export const STAND_INS: Readonly<Record<string, Load>> = {
     ]);
     return providerService(cloudflarePackage, options);
   },
+  command: async (options) => {
+    const [{ providerService }, { commandPackage }] = await Promise.all([
+      import("./core/service.ts"),
+      import("./command/package.ts"),
+    ]);
+    return providerService(commandPackage(options.announce), options);
+  },
 };

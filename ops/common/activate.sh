@@ -36,15 +36,16 @@ done
 
 systemctl daemon-reload
 touch "$state/activated"
-while IFS=$'\t' read -r when unit refresh; do
-  [[ $when == secrets ]] || continue
-  systemctl enable --quiet "$unit"
-  # Services wait for each other (etcd for its peers), so nobody waits for them here.
-  if [[ $before != "$now" && $refresh != none ]] && systemctl is-active --quiet "$unit"; then
-    systemctl --no-block "$refresh" "$unit"
-  else
-    systemctl --no-block start "$unit"
-  fi
-done </etc/chitlaq/units.tsv
+mapfile -t units < <(awk -F '\t' '$1 == "secrets" { print $2 }' /etc/chitlaq/units.tsv)
+systemctl enable --quiet "${units[@]}"
+# A changed secret: services that run already take notice of it in their own way.
+if [[ -n $before && $before != "$now" ]]; then
+  while IFS=$'\t' read -r when unit refresh; do
+    [[ $when == secrets && $refresh != none ]] || continue
+    if systemctl is-active --quiet "$unit"; then systemctl --no-block "$refresh" "$unit"; fi
+  done </etc/chitlaq/units.tsv
+fi
+# Services wait for each other (etcd for its peers), so nobody waits for them here.
+systemctl --no-block start "${units[@]}"
 printf '%s\n' "$now" >"$state/secrets.sum"
 log "all secrets are there, services started"

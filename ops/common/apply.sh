@@ -107,6 +107,7 @@ act() {
 
 if [[ $only == all ]]; then
   systemd-sysusers "$fileset/files/etc/sysusers.d/chitlaq.conf"
+  systemd-tmpfiles --create "$fileset/files/etc/tmpfiles.d/chitlaq.conf"
 fi
 install_files
 remove_stale
@@ -117,9 +118,6 @@ for action in "${!actions[@]}"; do
     fail "the check for $action failed: every file is as it was before"
   fi
 done
-if [[ $only == all ]]; then
-  systemd-tmpfiles --create /etc/tmpfiles.d/chitlaq.conf
-  install -m 0644 "$fileset/manifest.tsv" "$kept"
-fi
+[[ $only != all ]] || install -m 0644 "$fileset/manifest.tsv" "$kept"
 for action in "${!actions[@]}"; do act "$action"; done
 log "${#changed[@]} files changed"

@@ -45,19 +45,25 @@ install_packages() {
     install "${missing[@]}"
 }
 
-unit_exists() { systemctl cat "$1" >/dev/null 2>&1; }
+# units_of WHEN lists the units of that kind which exist here.
+units_of() {
+  local unit
+  awk -F '\t' -v when="$1" '$1 == when { print $2 }' "$fileset/files/etc/chitlaq/units.tsv" | while read -r unit; do
+    if systemctl cat "$unit" >/dev/null 2>&1; then printf '%s\n' "$unit"; else log "$unit does not exist" >&2; fi
+  done
+}
 
+# One call for many units: each call reads all unit files again.
 set_units() {
-  local when unit
-  while IFS=$'\t' read -r when unit _; do
-    case $when in
-      off) if unit_exists "$unit"; then systemctl disable --quiet --now "$unit"; fi ;;
-      boot) systemctl enable --quiet "$unit" && systemctl start --no-block "$unit" ;;
-      # Enabled by chitlaq-activate, when its secrets are there.
-      secrets) if [[ ! -e $state/activated ]]; then systemctl disable --quiet "$unit"; fi ;;
-      *) fail "unknown word $when in units.tsv" ;;
-    esac || log "could not set $unit ($when)"
-  done <"$fileset/files/etc/chitlaq/units.tsv"
+  local off boot secrets
+  mapfile -t off < <(units_of off)
+  mapfile -t boot < <(units_of boot)
+  mapfile -t secrets < <(units_of secrets)
+  # chitlaq-activate enables those, when the secrets are there.
+  [[ -e $state/activated ]] || off+=("${secrets[@]}")
+  ((${#off[@]} == 0)) || systemctl disable --quiet --now "${off[@]}"
+  systemctl enable --quiet "${boot[@]}"
+  systemctl start --no-block "${boot[@]}"
 }
 
 "$fileset/files/usr/local/sbin/chitlaq-apply" "$fileset" early

@@ -13,5 +13,7 @@ if [[ ! -e /etc/postgresql/17/main/postgresql.conf ]]; then
     fresh=(--encoding=UTF8 --locale=C.UTF-8 -- --data-checksums --auth-local=peer --auth-host=scram-sha-256)
   pg_createcluster 17 main --datadir="$DATA_DIRECTORY" --start-conf=auto "${fresh[@]}"
 fi
-put_file /etc/postgresql/17/main/conf.d/chitlaq.conf 0644 root root </etc/chitlaq/postgresql/include.conf
+include="include '/etc/chitlaq/postgresql/settings.conf'"
+configuration=/etc/postgresql/17/main/postgresql.conf
+grep -qxF "$include" "$configuration" || printf '\n%s\n' "$include" >>"$configuration"
 systemctl daemon-reload

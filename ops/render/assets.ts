@@ -32,7 +32,7 @@ export function file(path: string, content: string, options: FileOptions = {}): 
     group: "root",
     stage: "main",
     action: "none",
-    content: content.endsWith("\n") ? content : `${content}\n`,
+    content: content === "" || content.endsWith("\n") ? content : `${content}\n`,
     ...options,
   };
 }

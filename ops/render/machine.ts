@@ -48,9 +48,15 @@ function machineOf(plan: Plan, machineName: string): Machine {
 /** The lists the scripts work through, merged from all parts. */
 function listFiles(parts: readonly Part[]): readonly MachineFile[] {
   const secrets = secretsOf(parts);
-  const users = uniqueBy(parts.flatMap((part) => part.users), ({ name }) => name);
+  const users = uniqueBy(
+    parts.flatMap((part) => part.users),
+    ({ name }) => name,
+  );
   const readers = [...new Set(parts.flatMap(({ tlsReaders }) => tlsReaders))].toSorted();
-  const directories = uniqueBy(parts.flatMap((part) => part.directories), ({ path }) => path);
+  const directories = uniqueBy(
+    parts.flatMap((part) => part.directories),
+    ({ path }) => path,
+  );
   const units = parts.flatMap((part) => part.units);
   const checks = parts.flatMap((part) => part.checks);
   const packages = [...new Set(parts.flatMap((part) => part.packages))].toSorted();

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { repoRoot } from "../../cli/paths.ts";
 import { run as runProgram } from "../../cli/process/run.ts";
 import { type Bench, createBench, type Ended, eventually } from "./support/command.ts";
@@ -167,6 +168,22 @@ test("Ctrl-C twice while a request hangs: nothing is left running, the next up f
   const { code: again, stderr: said } = await second.ended;
   assert.equal(again, 0, said);
   assert.match(said, /removed server chitlaq-phase1-server-1 \(id \d+\): its creation was cut off/);
+  await assertConverged(bench);
+});
+
+test("Ctrl-C at any moment of the start leaves nothing running, and the next up finishes", async (t) => {
+  if (!onLinux(t)) return;
+  const bench = createBench(t);
+  for (const moment of [30, 200, 400, 700, 1100, 1600, 2400]) {
+    const up = bench.start(["local", "up", "phase1"]);
+    await delay(moment);
+    up.ctrlC();
+    const { code, signal, stderr } = await up.ended;
+    // Before the command listens for signals the shell's own end is all there is.
+    assert.ok(code === 130 || signal === "SIGINT", `after ${moment} ms: code ${code}, signal ${signal}\n${stderr}`);
+    assert.deepEqual(bench.leftovers(), [], `after ${moment} ms`);
+  }
+  succeeded(await bench.run(["local", "up", "phase1"]));
   await assertConverged(bench);
 });
 

@@ -47,6 +47,21 @@ test("a key that the local run removed stays removed until the repository change
   assert.deepEqual(mergeStackFile({ config: { a: 2, b: 1 } }, base, local).config, { a: 2, b: 1 });
 });
 
+test("fields of one value are merged one by one: a local addition hides no later change of the repository", () => {
+  const base = { config: { platform: { phase: 2, ssh: { keys: { ops: "A" }, from: [] } } } };
+  const local = {
+    config: { platform: { phase: 2, ssh: { keys: { ops: "A", delivery: "D" }, from: ["198.18.0.1/32"] } } },
+  };
+  const committed = { config: { platform: { phase: 2, api: { count: 3 }, ssh: { keys: { ops: "B" }, from: [] } } } };
+  assert.deepEqual(mergeStackFile(committed, base, local).config, {
+    platform: {
+      phase: 2,
+      api: { count: 3 },
+      ssh: { keys: { ops: "B", delivery: "D" }, from: ["198.18.0.1/32"] },
+    },
+  });
+});
+
 const config = fc.dictionary(fc.constantFrom("a", "b", "c"), fc.integer({ min: 0, max: 3 }), { noNullPrototype: true });
 const stackFile = config.map((values): StackFile => ({ config: values }));
 

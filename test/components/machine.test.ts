@@ -12,7 +12,6 @@ const shared = {
   sshKeyIds: ["7"],
   networkId: 5,
   protection: true,
-  after: [],
 } as const satisfies Partial<MachineArgs>;
 
 const database: MachineArgs = {
@@ -177,10 +176,12 @@ describe("a machine that contradicts itself", () => {
   }
 });
 
-it("a server waits for what it is told to wait for", async () => {
+it("every part of a machine waits for what the machine waits for", async () => {
   const captured = await capture(() => {
     const before = new pulumi.ComponentResource("chitlaq:test:Before", "before");
-    return { machine: new Machine("db-1", { ...database, after: [before] }).publicIp };
+    return { machine: new Machine("db-1", database, { dependsOn: before }).publicIp };
   });
-  assert.deepEqual(resource(captured, "db-1-server").options.dependsOn, ["chitlaq:test:Before before"]);
+  for (const name of ["db-1-server", "db-1-data", "db-1-data-attachment"]) {
+    assert.deepEqual(resource(captured, name).options.dependsOn, ["chitlaq:test:Before before"], name);
+  }
 });

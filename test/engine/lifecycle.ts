@@ -107,22 +107,6 @@ export const liveThrough = async (
     assert.deepEqual(await inventory(bench), before);
   });
 
-  await t.test("without its preview it still leaves every server with data, its volume and every address", async () => {
-    const kept = plan.machines.filter((machine) => machine.stateful).map((machine) => machine.hostname);
-    const attached = await attachments(bench);
-    const refused = await project.destroy();
-    assert.notEqual(refused.code, 0);
-    const left = await names(bench);
-    assert.deepEqual(
-      kept.filter((hostname) => !left.servers?.includes(hostname)),
-      [],
-    );
-    assert.deepEqual(await attachments(bench), attached);
-    for (const kind of ["volumes", "primary_ips", "networks"]) assert.deepEqual(left[kind], expectedNames(plan)[kind]);
-    (await project.up()).succeeded();
-    assert.deepEqual(await names(bench), expectedNames(plan), "and an up brings the rest back");
-  });
-
   await t.test("a stack whose protection is switched off goes without a trace", async () => {
     configure(bench, { protection: false });
     const up = (await project.up()).succeeded();
@@ -136,7 +120,3 @@ export const liveThrough = async (
     await nothingUnhandled(bench);
   });
 };
-
-/** Which server holds which volume. */
-const attachments = async (bench: Bench): Promise<readonly unknown[]> =>
-  (await listHetzner(bench, "volumes")).map(({ name, server }) => [name, server]);

@@ -56,10 +56,13 @@ test("a value that could end its setting or start another is refused", () => {
 
 test("the shell reads a quoted word back as it was", () => {
   fc.assert(
-    fc.property(fc.string({ unit: "binary-ascii" }).filter((text) => !text.includes("\0")), (text) => {
-      const read = execFileSync("sh", ["-c", `printf %s ${quoteShell(text)}`], { encoding: "utf8" });
-      assert.equal(read, text);
-    }),
+    fc.property(
+      fc.string({ unit: "binary-ascii" }).filter((text) => !text.includes("\0")),
+      (text) => {
+        const read = execFileSync("sh", ["-c", `printf %s ${quoteShell(text)}`], { encoding: "utf8" });
+        assert.equal(read, text);
+      },
+    ),
     { numRuns: 25 },
   );
   assert.throws(() => fill("A=x{{v}}", { v: "1" }, "shell"), /must be the whole value/);

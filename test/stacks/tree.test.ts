@@ -72,6 +72,17 @@ describe("every phase", () => {
       }
     });
 
+    it(`${stack} makes nothing before the network, which guards the phase`, async () => {
+      const { resources } = await captureProgram(planOf(stack));
+      // A machine is registered after its tier, which waits.
+      const others = resources.filter(
+        ({ type, name }) => !name.startsWith("network") && type !== "chitlaq:machine:Machine",
+      );
+      for (const { name, options } of others) {
+        assert.ok(options.dependsOn.includes("chitlaq:network:Network network"), name);
+      }
+    });
+
     it(`${stack} gives each machine its own boot document and its place in the network at creation`, async () => {
       const plan = planOf(stack);
       const { resources } = await captureProgram(plan);
@@ -82,7 +93,6 @@ describe("every phase", () => {
           networksOf(server).map(({ ip }) => ip),
           [machine.privateIp],
         );
-        assert.ok(server.options.dependsOn.includes("chitlaq:network:Network network"), "the subnet must stand first");
       }
     });
   }

@@ -11,7 +11,7 @@ type Term =
 export type Selector = readonly Term[];
 
 const key = String.raw`(?:[a-zA-Z0-9](?:[-_.a-zA-Z0-9]*[a-zA-Z0-9])?\/)?[a-zA-Z0-9](?:[-_.a-zA-Z0-9]*[a-zA-Z0-9])?`;
-const value = String.raw`[-_.a-zA-Z0-9]*`;
+const value = "[-_.a-zA-Z0-9]*";
 const presence = new RegExp(`^(!?)\\s*(${key})$`);
 const equality = new RegExp(`^(${key})\\s*(==?|!=)\\s*(${value})$`);
 const membership = new RegExp(`^(${key})\\s+(in|notin)\\s*\\(([^()]*)\\)$`);

@@ -16,7 +16,7 @@ import {
   readRoutes,
   renamed,
 } from "../http/routes.ts";
-import { labelsSchema, nameSchema, pathId, readBody, updateSchema } from "../http/validate.ts";
+import { emptyBody, labelsSchema, nameSchema, pathId, readBody, updateSchema } from "../http/validate.ts";
 import type { CertificateRecord } from "../records.ts";
 
 const createSchema = z
@@ -180,7 +180,7 @@ export function certificateRoutes(cloud: Cloud): Hono {
     certificates.delete(certificate.id);
     return context.body(null, 204);
   });
-  actionRoute(app, cloud, kind, "retry", z.strictObject({}), (certificate) => {
+  actionRoute(app, cloud, kind, "retry", emptyBody, (certificate) => {
     if (certificate.type !== "managed")
       throw refused("unsupported_error", "an uploaded certificate cannot be issued again");
     cloud.actions.assertUnlocked({ id: certificate.id, type: kind.type });

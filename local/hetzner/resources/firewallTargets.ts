@@ -19,11 +19,15 @@ export const targetSchema = z.discriminatedUnion("type", [
 ]);
 export type TargetInput = z.output<typeof targetSchema>;
 
-/** The rules for one more firewall on a server, also used when a server is created with firewalls. */
+/** A rule counts once for each of its blocks. */
+const effectiveRules = ({ rules }: FirewallRecord): number =>
+  rules.reduce((sum, rule) => sum + rule.source_ips.length + rule.destination_ips.length, 0);
+
+/** The limits a server sets to its firewalls; `firewall` may be on it already, with other rules. */
 export function assertFirewallFits(cloud: Cloud, firewall: FirewallRecord, server: number): void {
   const others = firewallsOf(cloud, server).filter((applied) => applied.firewall.id !== firewall.id);
   if (others.length >= firewallsPerServer) throw limitExceeded("firewalls_per_server");
-  const rules = others.reduce((sum, applied) => sum + applied.firewall.rules.length, firewall.rules.length);
+  const rules = others.reduce((sum, applied) => sum + effectiveRules(applied.firewall), effectiveRules(firewall));
   if (rules > rulesPerServer) throw limitExceeded("firewall_rules_per_server");
 }
 

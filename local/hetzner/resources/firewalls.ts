@@ -17,7 +17,14 @@ import {
 import { labelsSchema, nameSchema, pathId, readBody, updateSchema } from "../http/validate.ts";
 import type { FirewallRecord, FirewallTarget } from "../records.ts";
 import { ruleRecord, rulesSchema } from "./firewallRules.ts";
-import { assertRemovable, matchesInput, type TargetInput, targetSchema, withTargets } from "./firewallTargets.ts";
+import {
+  assertFirewallFits,
+  assertRemovable,
+  matchesInput,
+  type TargetInput,
+  targetSchema,
+  withTargets,
+} from "./firewallTargets.ts";
 
 const createSchema = z.strictObject({
   name: nameSchema,
@@ -115,9 +122,10 @@ function firewallAction<B>(
 
 function firewallActionRoutes(app: Hono, cloud: Cloud): void {
   firewallAction(app, cloud, "set_rules", z.strictObject({ rules: rulesSchema }), (firewall, body) => {
-    cloud.firewalls.put({ ...firewall, rules: body.rules.map(ruleRecord) });
+    const next = cloud.firewalls.put({ ...firewall, rules: body.rules.map(ruleRecord) });
     const job = setRules.call({ firewall: firewall.id });
     const servers = firewall.appliedTo.flatMap((target) => (target.type === "server" ? target.server : target.servers));
+    for (const server of servers) assertFirewallFits(cloud, next, server);
     return [
       begin(cloud, firewall.id, "set_firewall_rules", job),
       ...[...new Set(servers)].map((server) => begin(cloud, firewall.id, "apply_firewall", job, server)),

@@ -17,7 +17,7 @@ import {
   readRoutes,
   renamed,
 } from "../http/routes.ts";
-import { idSchema, labelsSchema, nameSchema, pathId, readBody, updateSchema } from "../http/validate.ts";
+import { emptyBody, idSchema, labelsSchema, nameSchema, pathId, readBody, updateSchema } from "../http/validate.ts";
 import type { FloatingIpRecord } from "../records.ts";
 import { ipv4Pointer, pointerRoute, protectionRoute } from "./commonActions.ts";
 import { isPublicIpTaken } from "./primaryIpRecords.ts";
@@ -160,7 +160,7 @@ export function floatingIpRoutes(cloud: Cloud): Hono {
   actionRoute(app, cloud, kind, "assign", z.strictObject({ server: idSchema }), (address, body) =>
     beginMove(cloud, address, find(cloud.servers, "server", body.server).id),
   );
-  actionRoute(app, cloud, kind, "unassign", z.strictObject({}), (address) => beginMove(cloud, address, null));
+  actionRoute(app, cloud, kind, "unassign", emptyBody, (address) => beginMove(cloud, address, null));
   protectionRoute(app, cloud, kind);
   pointerRoute(app, cloud, kind, (address) => [{ type: "floating_ip", id: address.id, range: address.ip }]);
   return app;

@@ -7,7 +7,7 @@ import type { Cloud } from "../engine/cloud.ts";
 import { chooseAddress, releaseAddress } from "../engine/privateIps.ts";
 import { invalidField, limitExceeded, refused } from "../http/errors.ts";
 import { actionRoute, find, type Kind } from "../http/routes.ts";
-import { idOrNameSchema, idSchema } from "../http/validate.ts";
+import { emptyBody, idOrNameSchema, idSchema } from "../http/validate.ts";
 import type { LoadBalancerRecord } from "../records.ts";
 import { pointerRoute, protectionRoute } from "./commonActions.ts";
 import { newService, serviceSchema, serviceUpdateSchema, updatedService, withService } from "./loadBalancerServices.ts";
@@ -129,8 +129,8 @@ function networkRoutes(cloud: Cloud, change: Change): void {
     // Private targets cannot be reached any more and go with the network.
     return { privateNets: [], targets: loadBalancer.targets.filter((target) => !target.usePrivateIp) };
   });
-  change("enable_public_interface", z.strictObject({}), () => ({ publicEnabled: true }));
-  change("disable_public_interface", z.strictObject({}), (loadBalancer) => {
+  change("enable_public_interface", emptyBody, () => ({ publicEnabled: true }));
+  change("disable_public_interface", emptyBody, (loadBalancer) => {
     if (loadBalancer.targets.some((target) => !target.usePrivateIp)) {
       throw refused("targets_without_use_private_ip", "the load balancer has targets that use the public IP");
     }

@@ -14,7 +14,7 @@ import {
   readRoutes,
   renamed,
 } from "../http/routes.ts";
-import { idOrNameSchema, idSchema, labelsSchema, pathId, readBody, updateSchema } from "../http/validate.ts";
+import { emptyBody, idOrNameSchema, idSchema, labelsSchema, pathId, readBody, updateSchema } from "../http/validate.ts";
 import type { ServerRecord, VolumeRecord } from "../records.ts";
 import { protectionRoute } from "./commonActions.ts";
 import { attachVolume, detachVolume, makeVolume, removeVolume, resizeVolume, volumeBilling } from "./volumeJobs.ts";
@@ -183,7 +183,7 @@ function volumeActionRoutes(app: Hono, cloud: Cloud, kind: Kind<VolumeRecord>): 
     assertAttachable(cloud, volume, server.location);
     return beginAttach(cloud, volume, server.id, { automount: body.automount ?? false });
   });
-  actionRoute(app, cloud, kind, "detach", z.strictObject({}), (volume) => {
+  actionRoute(app, cloud, kind, "detach", emptyBody, (volume) => {
     const self = { id: volume.id, type: kind.type };
     cloud.actions.assertUnlocked(self);
     if (volume.server === null) throw refused("volume_not_attached", `volume ${volume.id} is not attached to a server`);

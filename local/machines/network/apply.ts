@@ -14,8 +14,11 @@ import {
   type Slots,
 } from "./plan.ts";
 
-/** Addresses of the internet namespace: its side of the link to the cloud, and one per host that tests put there. */
-export const internetAddress = { router: "198.18.0.254", client: "198.18.0.1", mirror: "198.18.0.80" } as const;
+/**
+ * Addresses of the internet: the cloud's side of the link to it, where clients are, and Debian's mirrors. A range for
+ * documentation (RFC 5737), so that it meets neither servers nor their firewalls.
+ */
+export const internetAddress = { router: "192.0.2.254", client: "192.0.2.1", mirror: "192.0.2.80" } as const;
 
 const inNamespace = (namespace: string, command: string, args: readonly string[], input?: string): Promise<string> =>
   must("nsenter", [`--net=/run/netns/${namespace}`, command, ...args], input === undefined ? {} : { input });

@@ -3,7 +3,8 @@
 import { isIPv4, isIPv6 } from "node:net";
 import type { Fault } from "./spec.ts";
 
-const isLoopbackHost = (host: string): boolean => {
+/** True for an address or name that cannot leave this machine. */
+export const isLoopbackHost = (host: string): boolean => {
   const bare = host.replace(/^\[(.*)\]$/, "$1");
   if (isIPv4(bare)) {
     return bare.startsWith("127.");

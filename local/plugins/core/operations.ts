@@ -118,6 +118,9 @@ export const updateResource = async <Client>(
     await definition.update?.(client, { id, state, oldInputs, inputs, changed });
     return await requireLive(client, definition, id, inputs);
   } catch (failure) {
+    if (definition.failsWhole === true) {
+      throw failure;
+    }
     const unfinished = Object.fromEntries(Object.entries(state).filter(([key]) => key.startsWith("__")));
     throw await afterFailure(client, definition, { id, known: state, inputs, unfinished }, failure);
   }

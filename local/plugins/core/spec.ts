@@ -82,6 +82,8 @@ export type ResourceDefinition<Client> = {
   readonly idAfterRead?: (id: string, live: Properties) => string;
   /** Left out where every property forces a replacement. */
   readonly update?: (client: Client, change: Change) => Promise<void>;
+  /** A failed update leaves state as it was, as if it had never begun. Left out: what exists is read back and kept. */
+  readonly failsWhole?: true;
   /** Must succeed when the resource is already gone. */
   readonly remove: (client: Client, id: string, state: Properties) => Promise<void>;
 };

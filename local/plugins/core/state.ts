@@ -17,10 +17,19 @@ const unreadFrom = (table: PropertyTable, inputs: Properties): Properties =>
     }),
   );
 
+/** Live values, in the spelling that is known already where the two mean the same. */
+const inKnownSpelling = (table: PropertyTable, known: Properties, live: Properties): Properties =>
+  Object.fromEntries(
+    Object.entries(live).map(([name, value]) => {
+      const before = known[name];
+      return [name, before !== undefined && table[name]?.same?.(before, value) === true ? before : value];
+    }),
+  );
+
 /** Outputs after a create or an update: what the API shows, and the inputs it does not show. */
 export const outputsAfter = (table: PropertyTable, inputs: Properties, live: Properties): Properties => ({
   ...unreadFrom(table, inputs),
-  ...live,
+  ...inKnownSpelling(table, inputs, live),
 });
 
 /** Outputs after a refresh: unread values stay what they were in state. */
@@ -31,23 +40,8 @@ export const outputsAfterRead = (table: PropertyTable, state: Properties, live: 
       return spec.unread === true && value !== undefined ? [[name, value]] : [];
     }),
   ),
-  ...live,
+  ...inKnownSpelling(table, state, live),
 });
-
-const inputAfterRead = (spec: PropertySpec, before: Value | undefined, live: Value | undefined): Value | undefined => {
-  if (spec.unread === true) {
-    return before;
-  }
-  if (before !== undefined) {
-    return differs(spec, before, live) ? live : before;
-  }
-  return apiChooses(spec) || !differs(spec, undefined, live) ? undefined : live;
-};
-
-const importedInput = (spec: PropertySpec, live: Value | undefined): Value | undefined =>
-  spec.unread === true || (isEmpty(live) && spec.presence !== "required" && spec.default === undefined)
-    ? undefined
-    : live;
 
 /** Nested values without what only the API may set; the API's own fields would be rejected as inputs. */
 const asInput = (shape: Shape, value: Value): Value => {
@@ -65,6 +59,24 @@ const asInput = (shape: Shape, value: Value): Value => {
   );
 };
 
+const asInputOrNothing = (spec: PropertySpec, live: Value | undefined): Value | undefined =>
+  live === undefined ? undefined : asInput(spec.shape, live);
+
+const inputAfterRead = (spec: PropertySpec, before: Value | undefined, live: Value | undefined): Value | undefined => {
+  if (spec.unread === true) {
+    return before;
+  }
+  if (before !== undefined) {
+    return differs(spec, before, live) ? asInputOrNothing(spec, live) : before;
+  }
+  return apiChooses(spec) || !differs(spec, undefined, live) ? undefined : asInputOrNothing(spec, live);
+};
+
+const importedInput = (spec: PropertySpec, live: Value | undefined): Value | undefined =>
+  spec.unread === true || (isEmpty(live) && spec.presence !== "required" && spec.default === undefined)
+    ? undefined
+    : asInputOrNothing(spec, live);
+
 /**
  * The inputs that describe the live resource: those the program gave, changed where reality drifted.
  * @param inputs undefined for an import, which describes everything that is set
@@ -76,7 +88,7 @@ export const inputsAfterRead = (table: PropertyTable, inputs: Properties | undef
     }
     const value =
       inputs === undefined ? importedInput(spec, live[name]) : inputAfterRead(spec, inputs[name], live[name]);
-    return value === undefined || value === null ? [] : [[name, asInput(spec.shape, value)] as const];
+    return value === undefined || value === null ? [] : [[name, value] as const];
   });
   const recorded = inputs?.[DEFAULTS];
   return Object.fromEntries(recorded === undefined ? entries : [...entries, [DEFAULTS, recorded]]);

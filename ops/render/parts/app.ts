@@ -88,7 +88,8 @@ export function databaseDoorPart(plan: Plan, machine: Machine): Part | null {
     checks: [
       {
         name: "database-door",
-        command: "echo 'show stat' | nc -N -U /run/haproxy/admin.sock | awk -F, '$1 == \"primary\" && $2 == \"BACKEND\" && $18 == \"UP\" { up = 1 } END { exit !up }'",
+        command:
+          'echo \'show stat\' | nc -N -U /run/haproxy/admin.sock | awk -F, \'$1 == "primary" && $2 == "BACKEND" && $18 == "UP" { up = 1 } END { exit !up }\'',
       },
     ],
   });

@@ -98,17 +98,17 @@ function databaseFiles(plan: Plan, machine: Machine): readonly MachineFile[] {
     dataDirectory: directory,
   });
   const timer = (kind: string, unit: string, schedule: string) =>
-    unitFile(
-      `chitlaq-backup-${kind}.timer`,
-      filled("backup/backup.timer.tmpl", "systemd", { kind, unit, schedule }),
-    );
+    unitFile(`chitlaq-backup-${kind}.timer`, filled("backup/backup.timer.tmpl", "systemd", { kind, unit, schedule }));
   return [
     file("/etc/pgbackrest/pgbackrest.conf", configuration, { mode: "0640", group: "postgres" }),
     script("/usr/local/sbin/chitlaq-backup", "backup/backup.sh"),
     script("/usr/local/sbin/chitlaq-backup-status", "backup/status.sh"),
     script("/usr/local/sbin/chitlaq-backup-verify", "backup/verify.sh"),
     script("/usr/local/sbin/chitlaq-restore", "backup/restore.sh"),
-    file("/etc/chitlaq/postgresql/restore_hba.conf", asset("backup/restore_hba.conf"), { mode: "0640", group: "postgres" }),
+    file("/etc/chitlaq/postgresql/restore_hba.conf", asset("backup/restore_hba.conf"), {
+      mode: "0640",
+      group: "postgres",
+    }),
     unitFile("chitlaq-backup@.service", asset("backup/chitlaq-backup@.service")),
     unitFile("chitlaq-backup-verify.service", asset("backup/chitlaq-backup-verify.service")),
     timer("full", "chitlaq-backup@full.service", backup.fullSchedule),

@@ -27,13 +27,19 @@ export function patroniPart(plan: Plan, machine: Machine): Part | null {
         group: "postgres",
         action: "reload:patroni.service",
       }),
-      file("/etc/chitlaq/patroni-dcs.json", JSON.stringify(dcs, null, 2), { action: "restart:chitlaq-database.service" }),
+      file("/etc/chitlaq/patroni-dcs.json", JSON.stringify(dcs, null, 2), {
+        action: "restart:chitlaq-database.service",
+      }),
       script(`${libraries}/archive-get`, "database/archive-get.sh"),
+      script(`${libraries}/etcd-yield`, "database/etcd-yield.sh"),
+      unitFile("chitlaq-etcd-yield.service", asset("database/chitlaq-etcd-yield.service")),
+      unitFile("chitlaq-etcd-yield.timer", asset("database/chitlaq-etcd-yield.timer")),
       unitFile("patroni.service.d/chitlaq.conf", asset("database/patroni.service.conf")),
     ],
     units: [
       { when: "off", unit: "postgresql.service", refresh: "none" },
       { when: "secrets", unit: "patroni.service", refresh: "reload" },
+      { when: "secrets", unit: "chitlaq-etcd-yield.timer", refresh: "none" },
     ],
     secrets: [
       shared("postgres-superuser-password", "PostgreSQL login postgres, used by Patroni", password),
@@ -86,7 +92,8 @@ export function etcdPart(plan: Plan, machine: Machine): Part | null {
     cluster: members.map(({ machine: name, ip }) => `${name}=https://${ip}:${peerPort}`).join(","),
     token: `${plan.project}-${plan.stack}`,
   });
-  const tls = "--cacert=/etc/chitlaq/secrets/ca.crt --cert=/etc/chitlaq/secrets/machine.crt --key=/etc/chitlaq/secrets/machine.key";
+  const tls =
+    "--cacert=/etc/chitlaq/secrets/ca.crt --cert=/etc/chitlaq/secrets/machine.crt --key=/etc/chitlaq/secrets/machine.key";
   return part({
     packages: ["etcd-client", "etcd-server"],
     files: [
@@ -97,7 +104,9 @@ export function etcdPart(plan: Plan, machine: Machine): Part | null {
     ],
     units: [{ when: "secrets", unit: "etcd.service", refresh: "none" }],
     secrets: machineCertificate(machine),
-    checks: [{ name: "etcd", command: `etcdctl --endpoints=https://${member.ip}:${clientPort} ${tls} endpoint health` }],
+    checks: [
+      { name: "etcd", command: `etcdctl --endpoints=https://${member.ip}:${clientPort} ${tls} endpoint health` },
+    ],
     tlsReaders: ["etcd"],
   });
 }

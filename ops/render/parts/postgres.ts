@@ -146,7 +146,6 @@ export function singleClusterPart(plan: Plan, machine: Machine): Part | null {
     packages: poolerPackages,
     files: [
       file("/etc/chitlaq/postgresql/settings.conf", settingsFile(all), readers),
-      file("/etc/chitlaq/postgresql/include.conf", asset("database/include.conf"), readers),
       file(
         "/etc/chitlaq/postgresql/pg_hba.conf",
         filled("database/pg_hba.conf.tmpl", "pgconf", { rules: hostBasedAccess(database) }),
@@ -174,5 +173,7 @@ export function memoryLimit(mebibytes: number | null): string {
 /** Settings in PostgreSQL's own file format: every value quoted, quotes doubled. */
 export function settingsFile(settings: Parameters): string {
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${String(value).replaceAll("'", "''")}'`);
-  return ["# Sizes are worked out in the plan; the reasons for the rest stand in ops/database.", ...lines, ""].join("\n");
+  return ["# Sizes are worked out in the plan; the reasons for the rest stand in ops/database.", ...lines, ""].join(
+    "\n",
+  );
 }

@@ -59,7 +59,9 @@ function serverPart(plan: Plan, member: Member): Part {
     script(`${libraries}/valkey-role`, "redis/valkey-role.sh"),
     unitFile(
       `${unit}.d/chitlaq.conf`,
-      filled("redis/valkey-server.service.conf.tmpl", "systemd", { memoryMax: memoryLimit(memoryBudgetMiB?.redis ?? null) }),
+      filled("redis/valkey-server.service.conf.tmpl", "systemd", {
+        memoryMax: memoryLimit(memoryBudgetMiB?.redis ?? null),
+      }),
     ),
   ];
   const units: readonly UnitRule[] = [{ when: "secrets", unit, refresh: "none" }];

@@ -6,7 +6,13 @@ import { createSockets } from "./sockets.js";
 
 /** The application around its connections. `listen` opens the door, `drain` closes it without losing a request. */
 export function createApp({ settings, pool, redis, subscriber, sessions, metrics, logger }) {
-  const app = Fastify({ loggerInstance: logger, disableRequestLogging: true, trustProxy: true, bodyLimit: 64 * 1_024, keepAliveTimeout: 75_000 });
+  const app = Fastify({
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    trustProxy: true,
+    bodyLimit: 64 * 1_024,
+    keepAliveTimeout: 75_000,
+  });
   let draining = false;
 
   app.addHook("onResponse", async (request, reply) => {

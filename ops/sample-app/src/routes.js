@@ -7,7 +7,9 @@ const password = { type: "string", minLength: 10, maxLength: 200 };
 const uuid = { type: "string", format: "uuid" };
 const page = { type: "object", properties: { before: { type: "string", format: "date-time" } } };
 
-const body = (properties, required) => ({ body: { type: "object", properties, required, additionalProperties: false } });
+const body = (properties, required) => ({
+  body: { type: "object", properties, required, additionalProperties: false },
+});
 
 const pageSize = 50;
 
@@ -87,14 +89,18 @@ function registerPosts(app, { pool }, authenticate) {
     return { posts: rows };
   });
 
-  app.get("/api/posts/:id", { schema: { params: { type: "object", properties: { id: uuid } } } }, async (request, reply) => {
-    const { rows } = await read(pool, {
-      name: "one-post",
-      text: "SELECT p.id, u.name AS author, p.body, p.created_at FROM posts p JOIN users u ON u.id = p.author WHERE p.id = $1",
-      values: [request.params.id],
-    });
-    return rows[0] ?? reply.code(404).send({ error: "no such post" });
-  });
+  app.get(
+    "/api/posts/:id",
+    { schema: { params: { type: "object", properties: { id: uuid } } } },
+    async (request, reply) => {
+      const { rows } = await read(pool, {
+        name: "one-post",
+        text: "SELECT p.id, u.name AS author, p.body, p.created_at FROM posts p JOIN users u ON u.id = p.author WHERE p.id = $1",
+        values: [request.params.id],
+      });
+      return rows[0] ?? reply.code(404).send({ error: "no such post" });
+    },
+  );
 
   app.get("/api/feed", { schema: { querystring: page }, preHandler: authenticate }, async (request) => {
     const { rows } = await read(pool, {

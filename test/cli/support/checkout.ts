@@ -37,6 +37,7 @@ const tools = [
   "uname",
   "sleep",
   "flock",
+  "perl",
 ];
 
 /** Pretends to be npm: records the call, can wait or fail, and installs what the folder's lock file names. */

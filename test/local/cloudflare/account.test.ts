@@ -19,7 +19,11 @@ battery("account features", "pro", (api, { zone, account }) => {
     const pool = await api.result("POST", pools, { name: "pool", origins, monitor: monitor.id });
     // By name, whatever the order of the request.
     assert.deepEqual(
-      pool.origins.map(({ name, weight, enabled }: { name: string; weight: number; enabled: boolean }) => [name, weight, enabled]),
+      pool.origins.map(({ name, weight, enabled }: { name: string; weight: number; enabled: boolean }) => [
+        name,
+        weight,
+        enabled,
+      ]),
       [
         ["a", 0.5, true],
         ["b", 1, true],

@@ -97,7 +97,9 @@ battery("DNS records", "pro", (api, { zone }) => {
     await create({ name: "find-2", type: "A", content: "192.0.2.62" });
     await create({ name: "find-1", type: "TXT", content: '"f"' });
     const names = async (query: string): Promise<readonly string[]> =>
-      (await api.result("GET", `${records}?${query}`)).map((record: Body) => `${record.type} ${record.name}`).toSorted();
+      (await api.result("GET", `${records}?${query}`))
+        .map((record: Body) => `${record.type} ${record.name}`)
+        .toSorted();
     assert.deepEqual(await names(`type=A&name.exact=${fullyQualified("find-1")}`), ["A find-1.example.com"]);
     assert.deepEqual(await names(`name=${fullyQualified("find-2")}`), ["A find-2.example.com"]);
     assert.deepEqual(await names("name.startswith=find-&type=A"), ["A find-1.example.com", "A find-2.example.com"]);

@@ -118,7 +118,11 @@ export const startApi = async (options: StartOptions = {}): Promise<Api> => {
 export type Place = { readonly zone: string; readonly account: string };
 
 /** The same tests against a fresh emulator in process and another over HTTP; `example.com` is there on `plan`. */
-export const battery = (name: string, plan: "free" | "pro" | "business", tests: (api: Api, place: Place) => void): void => {
+export const battery = (
+  name: string,
+  plan: "free" | "pro" | "business",
+  tests: (api: Api, place: Place) => void,
+): void => {
   for (const transport of ["in process", "over HTTP"] as const) {
     describe(`${name}, ${transport}`, async () => {
       const api = await startApi({ transport, zones: [{ name: "example.com", plan }] });

@@ -46,7 +46,7 @@ const handshake = async (cert: string, key: string, ca: string, servername: stri
   await once(server, "listening");
   try {
     const socket = connect({ port: (server.address() as AddressInfo).port, host: "127.0.0.1", ca, servername });
-    return await new Promise((resolve) => {
+    return await new Promise<string | undefined>((resolve) => {
       socket.once("secureConnect", () => resolve(undefined));
       socket.once("error", (error: Error & { code?: string }) => resolve(error.code ?? error.message));
     }).finally(() => socket.destroy());

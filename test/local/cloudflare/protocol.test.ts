@@ -41,7 +41,10 @@ battery("protocol", "pro", (api, { zone }) => {
         ["cloudflare", "query", "GET", "/client/v4/zones/{id}/dns_records", "flavour", 1],
       ],
     );
-    assert.ok(api.lines.some((line) => line.includes("/radar/ranking/top")), "an unknown route is logged");
+    assert.ok(
+      api.lines.some((line) => line.includes("/radar/ranking/top")),
+      "an unknown route is logged",
+    );
   });
 
   it("refuses a body that is not JSON, and reports every field that is wrong", async () => {
@@ -63,7 +66,7 @@ battery("protocol", "pro", (api, { zone }) => {
     const { body: second } = await api.call("GET", `${path}&page=2`);
     assert.deepEqual(first.result_info, { page: 1, per_page: 2, count: 2, total_count: 3, total_pages: 2 });
     const names = [...first.result, ...second.result].map(({ name }: { name: string }) => name);
-    assert.deepEqual(names.toSorted(), ["p1.example.com", "p2.example.com", "p3.example.com"]);
+    assert.deepEqual(new Set(names), new Set(["p1.example.com", "p2.example.com", "p3.example.com"]));
   });
 
   it("answers a fault in the API's own envelope, with Retry-After, as often as told", async () => {

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { fieldsOf, LIMITS, limitFaults } from "../../../local/cloudflare/zone/planLimits.ts";
 import { type RuleInput, updatedRules } from "../../../local/cloudflare/zone/rules.ts";
-import { type Body, battery } from "./harness.ts";
+import { battery } from "./harness.ts";
 
 const cacheRule = (ref: string, more: object = {}): object => ({
   ref,
@@ -96,7 +96,9 @@ battery("rulesets", "pro", (api, { zone }) => {
     await api.result("DELETE", `${rulesets}/${id}`);
     const edge = (seconds: number): object =>
       cacheSet([
-        cacheRule("ttl", { action_parameters: { cache: true, edge_ttl: { mode: "override_origin", default: seconds } } }),
+        cacheRule("ttl", {
+          action_parameters: { cache: true, edge_ttl: { mode: "override_origin", default: seconds } },
+        }),
       ]);
     const [ttlMessage = ""] = await api.refuse(400, 20_120, "POST", rulesets, edge(60));
     assert.match(ttlMessage, /edge TTL 60.*3600/);
@@ -127,7 +129,7 @@ battery("rulesets", "pro", (api, { zone }) => {
 describe("rules through an update", () => {
   const input = fc.record({
     ref: fc.constantFrom("a", "b", "c", "d", "e"),
-    expression: fc.constantFrom("true", "(http.host eq \"x\")"),
+    expression: fc.constantFrom("true", '(http.host eq "x")'),
     enabled: fc.boolean(),
   });
   const inputs = fc
@@ -167,13 +169,19 @@ describe("rules through an update", () => {
 
 describe("plan limits", () => {
   it("read the fields of an expression, not its texts", () => {
-    const expression = '(http.host eq "http.request.method" and not cf.bot_management.verified_bot) or ip.src in {192.0.2.0/24}';
+    const expression =
+      '(http.host eq "http.request.method" and not cf.bot_management.verified_bot) or ip.src in {192.0.2.0/24}';
     assert.deepEqual(fieldsOf(expression), ["http.host", "cf.bot_management.verified_bot", "ip.src"]);
   });
 
   it("never shrink with a larger plan", () => {
     const rule = fc.record({
-      expression: fc.constantFrom("true", '(http.host eq "a")', '(http.request.method eq "A")', '(http.host matches "a")'),
+      expression: fc.constantFrom(
+        "true",
+        '(http.host eq "a")',
+        '(http.request.method eq "A")',
+        '(http.host matches "a")',
+      ),
       ratelimit: fc.option(
         fc.record({ period: fc.constantFrom(10, 60, 120, 600, 3600), mitigation_timeout: fc.nat(90_000) }),
         { nil: undefined },
@@ -181,10 +189,14 @@ describe("plan limits", () => {
     });
     const phases = ["http_ratelimit", "http_request_cache_settings", "http_request_firewall_custom"];
     fc.assert(
-      fc.property(fc.array(rule as fc.Arbitrary<{ expression: string }>, { maxLength: 30 }), fc.constantFrom(...phases), (rules, phase) => {
-        const counts = (["free", "pro", "business"] as const).map((plan) => limitFaults(plan, phase, rules).length);
-        assert.ok((counts[0] ?? 0) >= (counts[1] ?? 0) && (counts[1] ?? 0) >= (counts[2] ?? 0), counts.join());
-      }),
+      fc.property(
+        fc.array(rule as fc.Arbitrary<{ expression: string }>, { maxLength: 30 }),
+        fc.constantFrom(...phases),
+        (rules, phase) => {
+          const counts = (["free", "pro", "business"] as const).map((plan) => limitFaults(plan, phase, rules).length);
+          assert.ok((counts[0] ?? 0) >= (counts[1] ?? 0) && (counts[1] ?? 0) >= (counts[2] ?? 0), counts.join());
+        },
+      ),
     );
   });
 

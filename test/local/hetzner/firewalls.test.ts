@@ -98,6 +98,19 @@ battery("firewalls", (api) => {
     await api.expect(204, "DELETE", `/firewalls/${firewall.id}`);
   });
 
+  test("a server takes 500 rules, counted by their blocks", async () => {
+    const server = await newServer(api);
+    const blocks = Array.from({ length: 100 }, (_, index) => `10.${index}.0.0/16`);
+    const rules = (count: number) => Array.from({ length: count }, () => ({ ...ssh, source_ips: blocks }));
+    const wide = { name: "wide", rules: rules(5), apply_to: [onServer(server.id)] };
+    await api.refuse(403, "resource_limit_exceeded", "POST", "/firewalls", { ...wide, rules: rules(6) });
+    const { firewall } = await api.done("POST", "/firewalls", wide);
+    const path = `/firewalls/${firewall.id}/actions/set_rules`;
+    await api.refuse(403, "resource_limit_exceeded", "POST", path, { rules: rules(6) });
+    assert.equal((await firewallOf(api, firewall.id)).rules.length, 5);
+    await api.done("POST", path, { rules: rules(1) });
+  });
+
   test("a server takes five firewalls, a private-only one none", async () => {
     const server = await newServer(api);
     const apply = async (name: string): Promise<number> =>

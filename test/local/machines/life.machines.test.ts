@@ -3,7 +3,17 @@ import { existsSync } from "node:fs";
 import { test, type TestContext } from "node:test";
 import { bootState, execIn } from "../../../local/machines/access.ts";
 import { crash, powerLoss, reboot, stopUnit } from "../../../local/machines/faults.ts";
-import { bootAll, cloudConfig, cloudFor, skip, topologyOf, until, type Cloud, type Host } from "./support.ts";
+import {
+  bootAll,
+  cloudConfig,
+  cloudFor,
+  pingFromInternet,
+  skip,
+  topologyOf,
+  until,
+  type Cloud,
+  type Host,
+} from "./support.ts";
 
 const host: Host = { id: 1, publicIpv4: "5.75.1.1", privateIp: "10.0.1.1" };
 
@@ -16,6 +26,8 @@ const powerEvents = (cloud: Cloud): Power[] => {
 };
 
 const bootId = (cloud: Cloud) => cloud.sh(1, "journalctl --list-boots --no-pager | tail -1 | awk '{print $2}'");
+
+const answersPing = (cloud: Cloud): Promise<boolean> => pingFromInternet(cloud, cloud.machine(1), "5.75.1.1");
 
 const started = async (context: TestContext, userData?: string): Promise<Cloud> => {
   const cloud = await cloudFor(context);
@@ -30,11 +42,11 @@ test("power: off and on, reset, crash, power loss and reboot keep the disk, and 
   const events = powerEvents(cloud);
   await cloud.sh(1, "echo kept > /root/kept; sync; ip addr add 10.9.9.9/32 dev lo; nft add table inet left");
   const first = await bootId(cloud);
+  assert.ok(await answersPing(cloud));
 
   await cloud.driver.stop(1, "graceful");
   assert.equal(bootState(cloud.machine(1)).phase, "off");
-  const dead = await cloud.at("internet", "ping", "-c1", "-W1", "5.75.1.1");
-  assert.notEqual(dead.code, 0, "nothing answers for a machine that is off");
+  assert.equal(await answersPing(cloud), false, "nothing answers for a machine that is off");
   await cloud.driver.start(1);
   await cloud.ready(1);
   assert.equal(await cloud.sh(1, "cat /root/kept /root/first-boots"), "kept\nboot");
@@ -69,8 +81,7 @@ test("power: off and on, reset, crash, power loss and reboot keep the disk, and 
   await until("the power loss is reported", () => events.length === 2);
   await cloud.driver.start(1);
   await cloud.ready(1);
-  const back = await cloud.at("internet", "ping", "-c1", "-W1", "5.75.1.1");
-  assert.equal(back.code, 0);
+  assert.ok(await answersPing(cloud));
   await cloud.sh(1, "systemctl --no-block poweroff");
   await until("the shutdown from inside is reported", () => events.length === 3);
   assert.deepEqual(events, [
@@ -169,7 +180,7 @@ test("a volume outlives its server, survives reboots, grows, and mounts itself w
   assert.equal(await cloud.sh(1, `readlink -f ${link}; findmnt -no TARGET /dev/sdc`), "/dev/sdb\n/mnt/HC_Volume_32");
   await cloud.sh(
     1,
-    `mkdir /data; echo '${link} /data ext4 discard,defaults 0 0' >> /etc/fstab; mount /data; echo precious > /data/file; sync`,
+    `mkdir /data; echo '${link} /data ext4 discard,defaults,nofail 0 2' >> /etc/fstab; mount /data; echo precious > /data/file; sync`,
   );
   await cloud.sh(1, "echo automatic > /mnt/HC_Volume_32/file");
 
@@ -182,7 +193,8 @@ test("a volume outlives its server, survives reboots, grows, and mounts itself w
 
   await driver.resizeVolume(31, 20);
   assert.equal(await cloud.sh(1, `blockdev --getsize64 ${link}`), String(20 * 1024 ** 3));
-  await cloud.sh(1, `resize2fs ${link} 2>&1`);
+  // Not while it is mounted: that takes a capability which not every host that runs these tests has.
+  await cloud.sh(1, `umount /data && e2fsck -fp ${link} && resize2fs ${link} && mount /data`);
   assert.ok(Number(await cloud.sh(1, "df --output=size -B1 /data | tail -1")) > 18 * 1024 ** 3);
 
   await driver.detachVolume(32);

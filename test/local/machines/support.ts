@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -77,7 +78,8 @@ export type Cloud = {
   sh(id: number, line: string): Promise<string>;
   /** Exit code and output of a command with the network of a place. */
   at(place: Place, ...command: string[]): Promise<{ readonly code: number | null; readonly stdout: string }>;
-  ready(...ids: readonly number[]): Promise<void>;
+  /** Waits until the machines have booted, each for at most a minute, or `timeoutMs`. */
+  ready(ids: number | readonly number[], timeoutMs?: number): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -125,13 +127,17 @@ export const startCloud = async (debian: RootKind = "baked", folder?: string): P
       return stdout.trim();
     },
     at: (place, ...command) => runAt(environment(), place, command, { timeoutMs: 20_000 }),
-    ready: async (...ids) => {
-      for (const id of ids) {
-        await until(`server ${id} boots`, () => {
-          const state = bootState(machine(id));
-          if (state.phase === "failed") throw new Error(`server ${id}: ${state.errors.join("; ")}`);
-          return state.phase === "ready";
-        });
+    ready: async (ids, timeoutMs) => {
+      for (const id of [ids].flat()) {
+        await until(
+          `server ${id} boots`,
+          () => {
+            const state = bootState(machine(id));
+            if (state.phase === "failed") throw new Error(`server ${id}: ${state.errors.join("; ")}`);
+            return state.phase === "ready";
+          },
+          timeoutMs,
+        );
       }
     },
     close: async () => {
@@ -147,11 +153,22 @@ export const bootAll = async (
   hosts: readonly Host[],
   extras?: Extras,
   userData?: string,
+  timeoutMs?: number,
 ): Promise<void> => {
   await Promise.all(hosts.map(({ id }) => cloud.driver.provision(cloud.spec(id, userData))));
   await cloud.driver.syncNetwork(topologyOf(hosts, extras));
   await Promise.all(hosts.map(({ id }) => cloud.driver.start(id)));
-  await cloud.ready(...hosts.map(({ id }) => id));
+  await cloud.ready(
+    hosts.map(({ id }) => id),
+    timeoutMs,
+  );
+};
+
+/** Whether an address answers an ICMP echo. The program is the machine's: the host need not have one. */
+export const pingFromInternet = async (cloud: Cloud, { root }: MachineState, address: string): Promise<boolean> => {
+  const { code, stdout } = await cloud.at("internet", "chroot", root, "ping", "-c1", "-W1", address);
+  assert.match(stdout, /1 packets transmitted/);
+  return code === 0;
 };
 
 /** A cloud that the test closes, whatever happens to it. */

@@ -22,6 +22,8 @@ export type LocalCloud = {
   /** A call to the Cloudflare API; gives `result`. */
   readonly cf: (method: string, path: string, body?: unknown) => Promise<Answer>;
   readonly fault: (input: FaultInput) => number;
+  /** How often the fault has struck. */
+  readonly struck: (id: number) => number;
   readonly liftFaults: () => void;
   /** Requests so far as `METHOD path`, without polling. */
   readonly requests: () => readonly string[];
@@ -64,6 +66,7 @@ export const startCloud = async (actionMs = 5): Promise<LocalCloud> => {
     hcloud,
     cf: async (method, path, body) => (await call(`${bases[1]}/client/v4`, method, path, body)).result,
     fault: (input) => context.faults.add(input).id,
+    struck: (id) => context.faults.list().find((fault) => fault.id === id)?.struck ?? 0,
     liftFaults: () => context.faults.clear(),
     requests: () =>
       context.observer

@@ -72,6 +72,14 @@ const urnOf = (type: string, name: string): string => `urn:pulumi:dev::p::${type
 const faultsOf = (failures: readonly Pb.CheckFailure[]): readonly Fault[] =>
   failures.map((failure) => ({ property: failure.getProperty(), reason: failure.getReason() }));
 
+const detailsOf = (response: Pb.DiffResponse): Readonly<Record<string, string>> => {
+  const details: Record<string, string> = {};
+  response.getDetaileddiffMap().forEach((entry: Pb.PropertyDiff, path: string) => {
+    details[path] = KINDS[entry.getKind()] ?? "?";
+  });
+  return details;
+};
+
 const listenTo = async <Client>(
   definition: PackageDefinition<Client>,
   announced: string[],
@@ -148,12 +156,7 @@ export const openProvider = async <Client>(definition: PackageDefinition<Client>
         changed: response.getChanges() === pb.DiffResponse.DiffChanges.DIFF_SOME,
         replaces: response.getReplacesList(),
         deleteBeforeReplace: response.getDeletebeforereplace(),
-        detailed: Object.fromEntries(
-          response
-            .getDetaileddiffMap()
-            .toArray()
-            .map(([path, entry]: [string, unknown]) => [path, KINDS[(entry as Pb.PropertyDiff).getKind()] ?? "?"]),
-        ),
+        detailed: detailsOf(response),
       };
     },
     create: async (type, given) => {

@@ -70,7 +70,7 @@ export const zoneSetting: CloudflareResource = settingResource({
   properties: {
     zoneId,
     settingId: text("required", { replace: true }),
-    // Keys of an object value may be spelt either way; the API's spelling is what state holds.
+    // Keys of an object value may be spelt either way.
     value: anything("required", { same: (wanted, actual) => deepEqual(toApi(wanted), toApi(actual)) }),
     enabled: flag("optionalComputed"),
     editable: flag("computed"),

@@ -1,0 +1,48 @@
+import type * as command from "@pulumi/command";
+import type * as pulumi from "@pulumi/pulumi";
+import type { Plan } from "../../plan/types.ts";
+import type { Machine } from "../machine/machine.ts";
+import { named } from "../names.ts";
+
+export type Connection = command.types.input.remote.ConnectionArgs;
+
+/**
+ * Attempts on a machine that does not answer yet, at most 5 s apart: four to five minutes for a new one to boot. Machines
+ * without a public address answer only once the gateway does, so each way has its own count.
+ */
+const dialErrorLimit = 60;
+const perDialTimeout = 15;
+
+/** The machine through which those without a public address are reached; null when there are none. */
+const gatewayOf = (plan: Plan, machines: readonly Machine[]): Machine | null => {
+  const name = plan.network.routes[0]?.machine;
+  if (name === undefined) return null;
+  return machineNamed(machines, name, "the network's route");
+};
+
+/** @throws when there is no such machine, naming who asked. */
+export const machineNamed = (machines: readonly Machine[], name: string, owner: string): Machine =>
+  named(
+    machines.map((machine) => ({ name: machine.plan.name, machine })),
+    name,
+    "machines",
+    owner,
+  ).machine;
+
+/** How to log in to a machine of the plan. */
+export const connectionTo = (
+  machine: Machine,
+  { plan, machines, privateKey }: {
+    readonly plan: Plan;
+    readonly machines: readonly Machine[];
+    readonly privateKey: pulumi.Output<string>;
+  },
+): Connection => {
+  const login = { user: "root", privateKey, dialErrorLimit, perDialTimeout };
+  if (machine.publicIp !== null) return { ...login, host: machine.publicIp };
+  const address = gatewayOf(plan, machines)?.publicIp ?? null;
+  if (address === null) {
+    throw new Error(`${machine.plan.name} has no public address, and the plan names no gateway that leads to it`);
+  }
+  return { ...login, host: machine.plan.privateIp, proxy: { ...login, host: address } };
+};

@@ -1,0 +1,110 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { Plan } from "../../plan/types.ts";
+import type { Machine } from "../machine/machine.ts";
+import { connectionTo, machineNamed } from "./connection.ts";
+
+/** Secrets of one machine by the name of their file. */
+export type MachineSecrets = Readonly<Record<string, pulumi.Output<string>>>;
+
+export type DeliveryArgs = {
+  readonly plan: Plan;
+  readonly machines: readonly Machine[];
+  /** The file set of the machine with this name, as `chitlaq-converge` takes it. It holds no secret. */
+  readonly fileSet: (machine: string) => string;
+  readonly secrets: (machine: string) => MachineSecrets;
+  /** SSH key that root of every machine accepts. */
+  readonly privateKey: pulumi.Output<string>;
+};
+
+/** Runs on the machine; see there. */
+const receive = readFileSync(join(import.meta.dirname, "receive.sh"), "utf8");
+
+const incoming = "/var/lib/chitlaq/incoming.sh";
+
+/** Services of a new platform find each other, elect and clone within a minute or two; a large clone takes longer. */
+const healthSeconds = 900;
+
+/**
+ * Brings files and secrets to the machines by SSH: to new ones what they wait for, to running ones what has changed.
+ *
+ * Machines are changed one at a time in the order of the plan, and each must be as healthy after as before, or the update
+ * ends there. A new platform becomes healthy only as a whole, so that is looked at last.
+ */
+export class Delivery extends pulumi.ComponentResource {
+  constructor(name: string, args: DeliveryArgs, opts?: pulumi.ComponentResourceOptions) {
+    const machines = args.plan.rollout.map((machine) => machineNamed(args.machines, machine, "the plan's rollout"));
+    super("chitlaq:delivery:Delivery", name, {}, opts);
+
+    const delivered: command.remote.Command[] = [];
+    for (const machine of machines) {
+      const files = this.#files(name, machine, args, delivered.at(-1));
+      delivered.push(this.#changes(name, machine, args, files));
+    }
+    for (const machine of machines) this.#health(name, machine, args, delivered);
+
+    this.registerOutputs({ machines: machines.map((machine) => machine.plan.name) });
+  }
+
+  /** In a preview this shows, line by line, what becomes different on which machine. */
+  #files(
+    name: string,
+    machine: Machine,
+    args: DeliveryArgs,
+    before: pulumi.Resource | undefined,
+  ): command.remote.CopyToRemote {
+    return new command.remote.CopyToRemote(
+      `${name}-${machine.plan.name}-files`,
+      {
+        connection: connectionTo(machine, args),
+        remotePath: incoming,
+        source: new pulumi.asset.StringAsset(args.fileSet(machine.plan.name)),
+        // A new server under the old address has nothing of it.
+        triggers: [machine.server.id],
+      },
+      { parent: this, dependsOn: [machine, ...(before === undefined ? [] : [before])] },
+    );
+  }
+
+  #changes(
+    name: string,
+    machine: Machine,
+    args: DeliveryArgs,
+    files: command.remote.CopyToRemote,
+  ): command.remote.Command {
+    const { plan } = machine;
+    const version = createHash("sha256").update(args.fileSet(plan.name)).digest("hex");
+    return new command.remote.Command(
+      `${name}-${plan.name}`,
+      {
+        connection: connectionTo(machine, args),
+        // The last line makes the command another one, so that it runs again, when server or files are others.
+        create: pulumi.interpolate`${receive}# server ${machine.server.id}, file set ${version}\n`,
+        stdin: pulumi.secret(pulumi.all(args.secrets(plan.name)).apply((values) => JSON.stringify(values))),
+        ...quiet,
+      },
+      { parent: this, dependsOn: [files], additionalSecretOutputs: printed },
+    );
+  }
+
+  #health(name: string, machine: Machine, args: DeliveryArgs, after: readonly pulumi.Resource[]): void {
+    new command.remote.Command(
+      `${name}-${machine.plan.name}-health`,
+      {
+        connection: connectionTo(machine, args),
+        create: pulumi.interpolate`chitlaq-health ${healthSeconds} # server ${machine.server.id}`,
+        ...quiet,
+      },
+      { parent: this, dependsOn: [...after], additionalSecretOutputs: printed },
+    );
+  }
+}
+
+/** Nothing is said but what a failure says, and nothing of one run reaches the next. */
+const quiet = { logging: "none", addPreviousOutputInEnv: false } as const;
+
+/** Scripts print names of secrets and never a value; should one, state would still hold it encrypted. */
+const printed = ["stdout", "stderr"];

@@ -1,0 +1,100 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { Delivery, type MachineSecrets } from "../components/delivery/delivery.ts";
+import { EdgeCertificate } from "../components/delivery/edge-certificate.ts";
+import { type Fault, formatFaults } from "../config/faults.ts";
+import { fileSet, requiredSecrets } from "../ops/render/machine.ts";
+import type { Plan } from "../plan/types.ts";
+import type { Platform } from "./foundation.ts";
+
+/** The stack's secrets do not suffice for a delivery; the message has every reason. */
+export class DeliveryError extends Error {
+  constructor(stack: string, faults: readonly Fault[]) {
+    super(formatFaults(`the delivery of stack ${stack}`, faults));
+    this.name = "DeliveryError";
+  }
+}
+
+export type ReadSecret = (name: string) => pulumi.Output<string> | undefined;
+
+/** What is delivered, and with which key. */
+export type DeliveryPlan = {
+  readonly privateKey: pulumi.Output<string>;
+  /** By machine. */
+  readonly secrets: Readonly<Record<string, MachineSecrets>>;
+  /** Null where the edge shows Cloudflare's shared certificate. */
+  readonly edge: { readonly certificate: pulumi.Output<string>; readonly privateKey: pulumi.Output<string> } | null;
+};
+
+/**
+ * Decides about the delivery: null for a stack whose config holds no delivery key. Its machines boot and wait, and nothing
+ * connects to them. With the key everything else must be there too, because a machine with half of its secrets serves
+ * nobody. Throws {@link DeliveryError}.
+ */
+export const planDelivery = (plan: Plan, read: ReadSecret): DeliveryPlan | null => {
+  const privateKey = read("delivery-key");
+  if (privateKey === undefined) return null;
+  const [certificate, edgeKey] = [read("edge-client.crt"), read("edge-client.key")];
+  const found = plan.machines.map((machine) => ({ machine: machine.name, ...secretsOf(plan, machine.name, read) }));
+  const missing = new Set(found.flatMap((entry) => entry.missing));
+  const faults = [...accessFaults(plan), ...[...missing].map((key) => missingSecret(plan, key))];
+  if (faults.length > 0) throw new DeliveryError(plan.stack, faults);
+  return {
+    privateKey,
+    secrets: Object.fromEntries(found.map(({ machine, secrets }) => [machine, secrets])),
+    edge: certificate === undefined || edgeKey === undefined ? null : { certificate, privateKey: edgeKey },
+  };
+};
+
+const secretsOf = (plan: Plan, machine: string, read: ReadSecret) => {
+  const entries = requiredSecrets(plan, machine).map(({ name, key }) => ({ name, key, value: read(key) }));
+  return {
+    secrets: Object.fromEntries(entries.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]]))),
+    missing: entries.flatMap(({ key, value }) => (value === undefined ? [key] : [])),
+  };
+};
+
+const missingSecret = ({ stack }: Plan, key: string): Fault => ({
+  field: `chitlaq:secret-${key}`,
+  value: null,
+  rule: "machines wait for it",
+  fix: `run ./chitlaq secrets init ${stack}; ./chitlaq secrets check ${stack} tells what has to come from elsewhere`,
+});
+
+/** A key of the delivery's own, as `./chitlaq secrets init` names it. */
+const isDeliveryKey = /^delivery-[0-9a-f]{8}$/;
+
+const accessFaults = (plan: Plan): readonly Fault[] => [
+  ...(plan.adminRanges.length > 0
+    ? []
+    : [
+        {
+          field: "ssh.allowFrom",
+          value: "[]",
+          rule: "secrets and changes come by SSH, and port 22 is closed to everybody",
+          fix: "name the address this update runs from, such as 203.0.113.4/32",
+        },
+      ]),
+  ...(plan.sshKeys.some(({ name }) => isDeliveryKey.test(name))
+    ? []
+    : [
+        {
+          field: "ssh.publicKeys",
+          value: Object.keys(Object.fromEntries(plan.sshKeys.map(({ name }) => [name, null]))).join(", "),
+          rule: "the delivery key of the stack is not among them, so machines would refuse it",
+          fix: `run ./chitlaq secrets init ${plan.stack}`,
+        },
+      ]),
+];
+
+/** Registers the delivery to the machines of a platform, and what the edge shows to them. */
+export const deliver = (plan: Plan, platform: Platform, { privateKey, secrets, edge }: DeliveryPlan): void => {
+  const delivery = new Delivery("delivery", {
+    plan,
+    machines: platform.machines,
+    fileSet: (machine) => fileSet(plan, machine),
+    secrets: (machine) => secrets[machine] ?? {},
+    privateKey,
+  });
+  if (edge === null) return;
+  new EdgeCertificate("edge-certificate", { zoneId: platform.edge.zoneId, ...edge }, { dependsOn: [delivery] });
+};

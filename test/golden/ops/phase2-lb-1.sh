@@ -1,0 +1,966 @@
+#!/bin/sh
+# Every file of lb-1 in stack phase2, with where it goes, whose it is and what a change of it makes necessary.
+# Unpacks into the directory it is given; chitlaq-apply installs from there.
+set -eu
+dir=$1
+put() {
+  mkdir -p "$dir/files${6%/*}"
+  cat >"$dir/files$6"
+  chmod "$2" "$dir/files$6"
+  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$@" >>"$dir/manifest.tsv"
+}
+
+put main 0644 root root none /etc/apt/apt.conf.d/60chitlaq <<'END-OF-FILE'
+// Security fixes only, every night, and no reboot by itself: reboots are planned one machine at a time.
+#clear Unattended-Upgrade::Origins-Pattern;
+Unattended-Upgrade::Origins-Pattern {
+  "origin=Debian,codename=${distro_codename},label=Debian-Security";
+  "origin=Debian,codename=${distro_codename}-security,label=Debian-Security";
+};
+Unattended-Upgrade::Automatic-Reboot "false";
+Unattended-Upgrade::MinimalSteps "true";
+Dpkg::Options { "--force-confdef"; "--force-confold"; };
+APT::Periodic::Update-Package-Lists "1";
+APT::Periodic::Unattended-Upgrade "1";
+END-OF-FILE
+
+put main 0644 root root none /etc/chitlaq/health.tsv <<'END-OF-FILE'
+packet-filter	nft list table inet chitlaq
+node-exporter	curl -fsS -o /dev/null http://10.0.1.11:9100/metrics
+address-translation	nft list table ip chitlaq_nat
+forwarding	grep -qx 1 /proc/sys/net/ipv4/ip_forward
+nginx	curl -fsS -o /dev/null http://127.0.0.1:8081/status
+END-OF-FILE
+
+put early 0644 root root none /etc/chitlaq/machine.env <<'END-OF-FILE'
+# What scripts need to know about this machine.
+MACHINE='lb-1'
+ROLE='load-balancer'
+STACK='phase2'
+PHASE='2'
+PRIVATE_IP='10.0.1.11'
+# "no": reached and let out through the gateway.
+PUBLIC='yes'
+NETWORK_RANGE='10.0.0.0/16'
+NETWORK_GATEWAY='10.0.0.1'
+END-OF-FILE
+
+put early 0644 root root none /etc/chitlaq/packages <<'END-OF-FILE'
+chrony
+curl
+jq
+logrotate
+netcat-openbsd
+nftables
+nginx
+openssl
+prometheus-node-exporter
+unattended-upgrades
+END-OF-FILE
+
+put main 0644 root root none /etc/chitlaq/secrets.tsv <<'END-OF-FILE'
+origin-pull-ca.pem	0644	root	root
+origin.crt	0644	root	root
+origin.key	0600	root	root
+END-OF-FILE
+
+put main 0644 root root none /etc/chitlaq/units.tsv <<'END-OF-FILE'
+boot	nftables.service	none
+boot	chrony.service	none
+boot	prometheus-node-exporter.service	none
+boot	unattended-upgrades.service	none
+boot	apt-daily-upgrade.timer	none
+boot	chitlaq-activate.path	none
+secrets	nginx.service	reload
+END-OF-FILE
+
+put main 0644 root root restart:chrony.service /etc/chrony/conf.d/chitlaq.conf <<'END-OF-FILE'
+# Hetzner's own servers (docs.hetzner.com/robot/dedicated-server/operating-systems/ntp) beside Debian's pool.
+server ntp1.hetzner.de iburst
+server ntp2.hetzner.com iburst
+server ntp3.hetzner.net iburst
+END-OF-FILE
+
+put main 0644 root root restart:prometheus-node-exporter.service /etc/default/prometheus-node-exporter <<'END-OF-FILE'
+ARGS='--web.listen-address=10.0.1.11:9100 --collector.textfile.directory=/var/lib/prometheus/node-exporter'
+END-OF-FILE
+
+put early 0644 root root none /etc/hosts <<'END-OF-FILE'
+127.0.0.1 localhost
+127.0.1.1 chitlaq-phase2-lb-1
+::1 localhost ip6-localhost ip6-loopback
+ff02::1 ip6-allnodes
+ff02::2 ip6-allrouters
+
+10.0.1.11 lb-1 chitlaq-phase2-lb-1
+10.0.2.11 api-1 chitlaq-phase2-api-1
+10.0.2.12 api-2 chitlaq-phase2-api-2
+10.0.3.11 db-1 chitlaq-phase2-db-1
+10.0.3.12 db-2 chitlaq-phase2-db-2
+10.0.4.11 redis-1 chitlaq-phase2-redis-1
+END-OF-FILE
+
+put main 0644 root root none /etc/logrotate.d/nginx <<'END-OF-FILE'
+/var/log/nginx/*.log {
+  daily
+  rotate 7
+  maxsize 200M
+  missingok
+  notifempty
+  compress
+  delaycompress
+  create 0640 www-data adm
+  sharedscripts
+  postrotate
+    systemctl kill --kill-whom=main --signal=USR1 nginx.service 2>/dev/null || true
+  endscript
+}
+END-OF-FILE
+
+put main 0755 root root nftables /etc/nftables.conf <<'END-OF-FILE'
+#!/usr/sbin/nft -f
+# The machine's own packet filter, behind Hetzner's firewall: what the plan's list of flows does not name is dropped.
+# Only this table is replaced on reload; rules of other programs stay.
+
+table inet chitlaq
+delete table inet chitlaq
+
+table inet chitlaq {
+  chain input {
+    type filter hook input priority filter; policy drop;
+
+    ct state established,related accept
+    ct state invalid drop
+    iifname "lo" accept
+
+    # Path MTU discovery and unreachable peers, also for packets conntrack does not know.
+    icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
+    icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, mld-listener-query } accept
+
+    # Addresses come by DHCP; an answer may be sent to an address conntrack has not seen.
+    udp sport 67 udp dport 68 accept
+    ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
+
+    ip saddr { 0.0.0.0/0 } icmp type echo-request accept comment "ping and path MTU discovery"
+    ip saddr { 10.0.2.11, 10.0.2.12, 10.0.3.11, 10.0.3.12, 10.0.4.11 } icmp type echo-request accept comment "ping and path MTU discovery"
+    ip6 saddr { ::/0 } icmpv6 type echo-request accept comment "ping and path MTU discovery"
+    ip saddr { 173.245.48.0/20, 103.21.244.0/22, 103.22.200.0/22, 103.31.4.0/22, 141.101.64.0/18, 108.162.192.0/18, 190.93.240.0/20, 188.114.96.0/20, 197.234.240.0/22, 198.41.128.0/17, 162.158.0.0/15, 104.16.0.0/13, 104.24.0.0/14, 172.64.0.0/13, 131.0.72.0/22 } tcp dport 80 accept comment "HTTP from the edge, answered with a redirect"
+    ip saddr { 173.245.48.0/20, 103.21.244.0/22, 103.22.200.0/22, 103.31.4.0/22, 141.101.64.0/18, 108.162.192.0/18, 190.93.240.0/20, 188.114.96.0/20, 197.234.240.0/22, 198.41.128.0/17, 162.158.0.0/15, 104.16.0.0/13, 104.24.0.0/14, 172.64.0.0/13, 131.0.72.0/22 } tcp dport 443 accept comment "HTTPS from the edge"
+    ip6 saddr { 2400:cb00::/32, 2606:4700::/32, 2803:f800::/32, 2405:b500::/32, 2405:8100::/32, 2a06:98c0::/29, 2c0f:f248::/32 } tcp dport 80 accept comment "HTTP from the edge, answered with a redirect"
+    ip6 saddr { 2400:cb00::/32, 2606:4700::/32, 2803:f800::/32, 2405:b500::/32, 2405:8100::/32, 2a06:98c0::/29, 2c0f:f248::/32 } tcp dport 443 accept comment "HTTPS from the edge"
+  }
+
+  chain output {
+    type filter hook output priority filter; policy accept;
+
+    # The metadata service hands out this machine's user-data; only root has business there.
+    ip daddr 169.254.169.254 meta skuid != 0 reject with icmp type admin-prohibited
+  }
+}
+
+include "/etc/nftables.d/*.nft"
+END-OF-FILE
+
+put main 0644 root root nftables /etc/nftables.d/nat.nft <<'END-OF-FILE'
+# Way out for machines without a public address: the network's route sends their packets here, and they leave with this
+# machine's public address.
+
+table ip chitlaq_nat
+delete table ip chitlaq_nat
+
+table ip chitlaq_nat {
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+
+    ct state established,related accept
+    # Private packets are carried with 1450 bytes at most; what comes from outside must be told so.
+    ip saddr 10.0.0.0/16 ip daddr != { 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16 } tcp flags syn / syn,rst tcp option maxseg size set rt mtu
+    ip saddr 10.0.0.0/16 ip daddr != { 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16 } accept
+  }
+
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr 10.0.0.0/16 ip daddr != 10.0.0.0/16 masquerade
+  }
+}
+END-OF-FILE
+
+put main 0644 root root reload:nginx.service /etc/nginx/chitlaq.conf <<'END-OF-FILE'
+# The platform's own names; every other one is refused before anything is said.
+server {
+  listen 80 default_server;
+  listen [::]:80 default_server;
+  listen 443 ssl default_server;
+  listen [::]:443 ssl default_server;
+  server_name _;
+  ssl_reject_handshake on;
+  return 444;
+}
+
+server {
+  listen 80;
+  listen [::]:80;
+  server_name chitlaq.com www.chitlaq.com api.chitlaq.com;
+  return 308 https://$host$request_uri;
+}
+
+server {
+  listen 443 ssl;
+  listen [::]:443 ssl;
+  http2 on;
+  server_name chitlaq.com www.chitlaq.com api.chitlaq.com;
+
+  ssl_certificate /etc/chitlaq/secrets/origin.crt;
+  ssl_certificate_key /etc/chitlaq/secrets/origin.key;
+  ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305;
+  ssl_prefer_server_ciphers off;
+  ssl_session_cache shared:tls:20m;
+  ssl_session_timeout 1h;
+  ssl_session_tickets off;
+  # Authenticated origin pulls: only the edge holds a certificate of this authority.
+  ssl_client_certificate /etc/chitlaq/secrets/origin-pull-ca.pem;
+  ssl_verify_client on;
+
+  limit_req zone=requests burst=40 nodelay;
+  limit_conn connections 50;
+
+  proxy_http_version 1.1;
+  proxy_set_header Host $host;
+  proxy_set_header X-Real-IP $remote_addr;
+  proxy_set_header X-Forwarded-For $remote_addr;
+  proxy_set_header X-Forwarded-Proto https;
+  proxy_set_header X-Request-ID $request_id;
+  proxy_set_header Connection "";
+  proxy_connect_timeout 2s;
+  proxy_send_timeout 30s;
+  proxy_read_timeout 60s;
+  # A second machine is asked when the first cannot be reached or says it is not ready. A request that was already sent
+  # is repeated only when its method may be (nginx repeats no POST).
+  proxy_next_upstream error timeout http_503;
+  proxy_next_upstream_tries 2;
+  proxy_next_upstream_timeout 10s;
+
+  # For operators on the private side, not for the world.
+  location = /metrics { return 404; }
+  location = /readyz { return 404; }
+
+  location = /ws {
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection $connection_upgrade;
+    # Both sides ping every 25 s; the edge closes idle connections after 100 s.
+    proxy_read_timeout 90s;
+    proxy_send_timeout 90s;
+    proxy_pass http://app;
+  }
+
+  location / {
+    proxy_cache micro;
+    proxy_cache_key $scheme$host$request_uri;
+    proxy_cache_lock on;
+    proxy_cache_lock_timeout 2s;
+    proxy_cache_use_stale updating error timeout http_502 http_503 http_504;
+    proxy_cache_background_update on;
+    proxy_cache_bypass $personal;
+    proxy_no_cache $personal;
+    add_header X-Cache $upstream_cache_status always;
+    proxy_pass http://app;
+  }
+}
+
+# State of nginx itself, for this machine alone.
+server {
+  listen 127.0.0.1:8081;
+  server_name localhost;
+  access_log off;
+  location = /status { stub_status; }
+  location / { return 404; }
+}
+END-OF-FILE
+
+put main 0644 root root reload:nginx.service /etc/nginx/nginx.conf <<'END-OF-FILE'
+# nginx behind Cloudflare: TLS with the origin certificate, real client addresses, limits per client, one upstream.
+user www-data;
+worker_processes auto;
+worker_rlimit_nofile 32768;
+# After a reload or a drain, old workers finish their requests and then let go of WebSockets.
+worker_shutdown_timeout 20s;
+pid /run/nginx.pid;
+error_log /var/log/nginx/error.log warn;
+
+events {
+  worker_connections 16384;
+  multi_accept on;
+}
+
+http {
+  include /etc/nginx/mime.types;
+  default_type application/octet-stream;
+  server_tokens off;
+  sendfile on;
+  tcp_nopush on;
+  keepalive_timeout 75s;
+  keepalive_requests 10000;
+  client_max_body_size 10m;
+  client_body_timeout 15s;
+  client_header_timeout 15s;
+  send_timeout 30s;
+  large_client_header_buffers 4 16k;
+  types_hash_max_size 2048;
+
+  log_format json escape=json '{"time":"$time_iso8601","client":"$remote_addr","host":"$host","method":"$request_method",'
+    '"uri":"$uri","status":$status,"bytes":$body_bytes_sent,"seconds":$request_time,"upstream":"$upstream_addr",'
+    '"upstreamSeconds":"$upstream_response_time","cache":"$upstream_cache_status","request":"$request_id"}';
+  access_log /var/log/nginx/access.log json buffer=32k flush=5s;
+
+  # Cloudflare names the client; the header is believed from its own addresses only.
+  set_real_ip_from 173.245.48.0/20;
+  set_real_ip_from 103.21.244.0/22;
+  set_real_ip_from 103.22.200.0/22;
+  set_real_ip_from 103.31.4.0/22;
+  set_real_ip_from 141.101.64.0/18;
+  set_real_ip_from 108.162.192.0/18;
+  set_real_ip_from 190.93.240.0/20;
+  set_real_ip_from 188.114.96.0/20;
+  set_real_ip_from 197.234.240.0/22;
+  set_real_ip_from 198.41.128.0/17;
+  set_real_ip_from 162.158.0.0/15;
+  set_real_ip_from 104.16.0.0/13;
+  set_real_ip_from 104.24.0.0/14;
+  set_real_ip_from 172.64.0.0/13;
+  set_real_ip_from 131.0.72.0/22;
+  set_real_ip_from 2400:cb00::/32;
+  set_real_ip_from 2606:4700::/32;
+  set_real_ip_from 2803:f800::/32;
+  set_real_ip_from 2405:b500::/32;
+  set_real_ip_from 2405:8100::/32;
+  set_real_ip_from 2a06:98c0::/29;
+  set_real_ip_from 2c0f:f248::/32;
+  real_ip_header CF-Connecting-IP;
+
+  limit_req_zone $binary_remote_addr zone=requests:20m rate=20r/s;
+  limit_conn_zone $binary_remote_addr zone=connections:20m;
+  limit_req_status 429;
+  limit_conn_status 429;
+
+  # Answers the application marks as public for a second or two are asked for once, not once per reader.
+  proxy_cache_path /var/cache/nginx/micro levels=1:2 keys_zone=micro:20m max_size=256m inactive=1m use_temp_path=off;
+  map "$request_method:$http_authorization$http_cookie" $personal {
+    default 1;
+    "GET:" 0;
+    "HEAD:" 0;
+  }
+  map $http_upgrade $connection_upgrade {
+    default upgrade;
+    "" "";
+  }
+
+  upstream app {
+    zone app 256k;
+    least_conn;
+    # A machine that failed twice is left alone for five seconds.
+    server 10.0.2.11:8080 max_fails=2 fail_timeout=5s;
+    server 10.0.2.12:8080 max_fails=2 fail_timeout=5s;
+    keepalive 128;
+    # Shorter than the application keeps idle connections, so that nginx never writes to one that is being closed.
+    keepalive_timeout 5s;
+  }
+
+  include /etc/nginx/chitlaq.conf;
+}
+END-OF-FILE
+
+put main 0644 root root reload:ssh.service /etc/ssh/sshd_config.d/10-chitlaq.conf <<'END-OF-FILE'
+# Keys only. root has no password to guess, and operators log in as root with theirs.
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+X11Forwarding no
+AllowAgentForwarding no
+# The jump host tunnels; nobody else does.
+AllowTcpForwarding local
+ClientAliveInterval 30
+ClientAliveCountMax 4
+LoginGraceTime 30
+MaxAuthTries 4
+# Several files are carried over one connection, and the jump host serves every machine.
+MaxStartups 30:30:100
+ListenAddress 0.0.0.0
+ListenAddress ::
+END-OF-FILE
+
+put early 0644 root root sysctl /etc/sysctl.d/60-chitlaq.conf <<'END-OF-FILE'
+# Services bind the private address before it has arrived; see chitlaq-network.service.
+net.ipv4.ip_nonlocal_bind = 1
+# A burst of new connections waits in the queue instead of being refused.
+net.core.somaxconn = 4096
+net.ipv4.tcp_max_syn_backlog = 4096
+# A dead peer is noticed within about two minutes, not two hours.
+net.ipv4.tcp_keepalive_time = 60
+net.ipv4.tcp_keepalive_intvl = 10
+net.ipv4.tcp_keepalive_probes = 6
+# Forged packets: neither redirects nor source routes.
+net.ipv4.conf.all.accept_redirects = 0
+net.ipv4.conf.default.accept_redirects = 0
+net.ipv6.conf.all.accept_redirects = 0
+net.ipv6.conf.default.accept_redirects = 0
+net.ipv4.conf.all.send_redirects = 0
+net.ipv4.conf.default.send_redirects = 0
+# Valkey and PostgreSQL fork with most of the memory in use; swapping them out is worse than refusing.
+vm.overcommit_memory = 1
+vm.swappiness = 1
+kernel.panic = 10
+END-OF-FILE
+
+put main 0644 root root sysctl /etc/sysctl.d/61-chitlaq-gateway.conf <<'END-OF-FILE'
+# This machine forwards what the machines without a public address send out.
+net.ipv4.ip_forward = 1
+END-OF-FILE
+
+put main 0644 root root restart:systemd-journald.service /etc/systemd/journald.conf.d/chitlaq.conf <<'END-OF-FILE'
+[Journal]
+Storage=persistent
+SystemMaxUse=1G
+SystemKeepFree=2G
+MaxRetentionSec=30day
+ForwardToSyslog=no
+END-OF-FILE
+
+put main 0644 root root units /etc/systemd/system/apt-daily-upgrade.timer.d/chitlaq.conf <<'END-OF-FILE'
+# Machines of one role upgrade in different hours, so that a bad package meets one of them first.
+[Timer]
+OnCalendar=
+OnCalendar=*-*-* 03:00 UTC
+RandomizedDelaySec=20m
+END-OF-FILE
+
+put main 0644 root root units /etc/systemd/system/chitlaq-activate.path <<'END-OF-FILE'
+[Unit]
+Description=Watch for delivered secrets
+
+[Path]
+PathChanged=/etc/chitlaq/secrets
+Unit=chitlaq-activate.service
+
+[Install]
+WantedBy=multi-user.target
+END-OF-FILE
+
+put main 0644 root root units /etc/systemd/system/chitlaq-activate.service <<'END-OF-FILE'
+[Unit]
+Description=Start this machine's services once their secrets are complete
+After=chitlaq-network.service
+Wants=chitlaq-network.service
+ConditionPathExists=/var/lib/chitlaq/converged
+# Each delivered file is an event of its own; the last one completes the set.
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+ExecStart=/usr/local/sbin/chitlaq-activate
+TimeoutStartSec=900
+
+[Install]
+WantedBy=multi-user.target
+END-OF-FILE
+
+put early 0644 root root units /etc/systemd/system/chitlaq-converge.service <<'END-OF-FILE'
+[Unit]
+Description=Finish setting up this machine
+Documentation=file:/var/lib/chitlaq/fileset/manifest.tsv
+After=network-online.target chitlaq-network.service
+Wants=network-online.target
+# The first boot runs it from user-data; this unit repeats it after a reboot in the middle.
+ConditionPathExists=!/var/lib/chitlaq/converged
+
+[Service]
+Type=oneshot
+ExecStart=/usr/local/sbin/chitlaq-converge
+TimeoutStartSec=1800
+
+[Install]
+WantedBy=multi-user.target
+END-OF-FILE
+
+put early 0644 root root units /etc/systemd/system/chitlaq-network.service <<'END-OF-FILE'
+[Unit]
+Description=Private address and way out
+After=network.target
+Wants=network-online.target
+Before=ssh.service chitlaq-activate.service
+ConditionPathExists=/etc/chitlaq/machine.env
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/local/lib/chitlaq/network
+TimeoutStartSec=330
+
+[Install]
+WantedBy=multi-user.target
+END-OF-FILE
+
+put main 0644 root root units /etc/systemd/system/nginx.service.d/chitlaq.conf <<'END-OF-FILE'
+[Unit]
+After=chitlaq-network.service
+StartLimitIntervalSec=0
+
+[Service]
+# QUIT closes the listening sockets first: a refused connection makes the edge try the other address at once, where a
+# dropped packet would cost it 19 seconds.
+ExecStop=
+ExecStop=-/sbin/start-stop-daemon --quiet --stop --retry QUIT/25/TERM/5 --pidfile /run/nginx.pid
+TimeoutStopSec=35
+Restart=on-failure
+RestartSec=2
+LimitNOFILE=32768
+MemoryMax=infinity
+END-OF-FILE
+
+put main 0644 root root restart:prometheus-node-exporter.service /etc/systemd/system/prometheus-node-exporter.service.d/chitlaq.conf <<'END-OF-FILE'
+[Unit]
+After=chitlaq-network.service
+
+[Service]
+Restart=always
+RestartSec=5
+END-OF-FILE
+
+put main 0644 root root none /etc/sysusers.d/chitlaq.conf <<'END-OF-FILE'
+#Type Name ID GECOS Home
+g chitlaq-tls - - -
+END-OF-FILE
+
+put main 0644 root root none /etc/tmpfiles.d/chitlaq.conf <<'END-OF-FILE'
+#Type Path Mode User Group Age
+d /etc/chitlaq 0755 root root -
+# Services read their own secrets by name and cannot list the others.
+d /etc/chitlaq/secrets 0711 root root -
+d /etc/chitlaq/rendered 0711 root root -
+d /var/lib/chitlaq 0755 root root -
+d /var/lib/prometheus/node-exporter 0755 root root -
+d /etc/nftables.d 0755 root root -
+d /var/cache/nginx 0755 root root -
+END-OF-FILE
+
+put early 0644 root root none /usr/local/lib/chitlaq/lib.sh <<'END-OF-FILE'
+# shellcheck shell=bash
+# Explained in ops/common/lib.sh.
+
+export SYSTEMCTL_SKIP_SYSV=1
+
+log() { printf '%s: %s\n' "${0##*/}" "$*"; }
+
+fail() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+wait_for() {
+  local limit=$1 what=$2
+  shift 2
+  local end=$((SECONDS + limit))
+  until "$@" >/dev/null 2>&1; do
+    ((SECONDS < end)) || fail "waited ${limit} s for ${what}"
+    sleep 0.5
+  done
+}
+
+private_interface() {
+  ip -4 -oneline address show to "$1/32" | awk '{ print $2; exit }'
+}
+
+has_private_interface() { [[ -n $(private_interface "$1") ]]; }
+
+put_file() {
+  local path=$1 mode=$2 owner=$3 group=$4 temporary
+  mkdir -p "$(dirname "$path")"
+  temporary=$(mktemp "$path.XXXXXX")
+  chmod 0600 "$temporary"
+  cat >"$temporary"
+  chown "$owner:$group" "$temporary"
+  chmod "$mode" "$temporary"
+  if [[ -f $path ]] && cmp -s "$temporary" "$path" &&
+    [[ $(stat -c '%a %U %G' "$path") == "$(stat -c '%a %U %G' "$temporary")" ]]; then
+    rm -f "$temporary"
+  else
+    mv -fT "$temporary" "$path"
+  fi
+}
+
+secret() { printf '%s' "$(<"/etc/chitlaq/secrets/$1")"; }
+END-OF-FILE
+
+put early 0755 root root none /usr/local/lib/chitlaq/network <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/common/network.sh.
+set -euo pipefail
+source "$(dirname "$0")/lib.sh"
+source /etc/chitlaq/machine.env
+
+wait_for 300 "the private address $PRIVATE_IP; is the server attached to the network?" \
+  has_private_interface "$PRIVATE_IP"
+interface=$(private_interface "$PRIVATE_IP")
+
+mtu=$(<"/sys/class/net/$interface/mtu")
+((mtu <= 1450)) || ip link set dev "$interface" mtu 1450
+
+if [[ $PUBLIC == no ]]; then
+  ip route replace default via "$NETWORK_GATEWAY" dev "$interface" onlink
+fi
+log "$PRIVATE_IP on $interface"
+END-OF-FILE
+
+put main 0755 root root none /usr/local/sbin/chitlaq-activate <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/common/activate.sh.
+set -euo pipefail
+source "$(dirname "$0")/../lib/chitlaq/lib.sh"
+
+state=/var/lib/chitlaq
+secrets=/etc/chitlaq/secrets
+
+exec 9>"$state/activate.lock"
+flock 9
+
+missing=()
+while IFS=$'\t' read -r name _; do
+  [[ -s $secrets/$name ]] || missing+=("$name")
+done </etc/chitlaq/secrets.tsv
+if ((${#missing[@]} > 0)); then
+  log "waiting for ${#missing[@]} secrets: ${missing[*]}"
+  exit 0
+fi
+
+while IFS=$'\t' read -r name mode owner group; do
+  chown "$owner:$group" "$secrets/$name"
+  chmod "$mode" "$secrets/$name"
+done </etc/chitlaq/secrets.tsv
+
+before=$(cat "$state/secrets.sum" 2>/dev/null || true)
+now=$(cd "$secrets" && cut -f 1 /etc/chitlaq/secrets.tsv | xargs -r sha256sum)
+umask 077
+
+for step in /usr/local/lib/chitlaq/activate.d/*; do
+  [[ -x $step ]] || continue
+  "$step"
+done
+
+systemctl daemon-reload
+touch "$state/activated"
+mapfile -t units < <(awk -F '\t' '$1 == "secrets" { print $2 }' /etc/chitlaq/units.tsv)
+systemctl enable --quiet "${units[@]}"
+if [[ -n $before && $before != "$now" ]]; then
+  while IFS=$'\t' read -r when unit refresh; do
+    [[ $when == secrets && $refresh != none ]] || continue
+    if systemctl is-active --quiet "$unit"; then systemctl --no-block "$refresh" "$unit"; fi
+  done </etc/chitlaq/units.tsv
+fi
+systemctl --no-block start "${units[@]}"
+printf '%s\n' "$now" >"$state/secrets.sum"
+log "all secrets are there, services started"
+END-OF-FILE
+
+put early 0755 root root none /usr/local/sbin/chitlaq-apply <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/common/apply.sh.
+set -euo pipefail
+source "$(dirname "$0")/../lib/chitlaq/lib.sh"
+
+fileset=${1:?usage: chitlaq-apply FILESET [early]}
+only=${2:-all}
+state=/var/lib/chitlaq
+kept=$state/manifest.tsv
+undo=$state/undo
+declare -A actions=()
+changed=()
+
+mkdir -p "$state"
+chmod 0755 "$state"
+exec 9>"$state/apply.lock"
+flock 9
+rm -rf "$undo"
+install -d -m 0700 "$undo"
+
+remember() {
+  changed+=("$1")
+  if [[ -e $1 || -L $1 ]]; then
+    mkdir -p "$undo$(dirname "$1")"
+    cp -a "$1" "$undo$1"
+  fi
+}
+
+is_current() {
+  [[ -f $4 && ! -L $4 ]] && cmp -s "$fileset/files$4" "$4" && [[ $(stat -c '%04a %U %G' "$4") == "$1 $2 $3" ]]
+}
+
+install_files() {
+  local stage mode owner group action path temporary
+  while IFS=$'\t' read -r stage mode owner group action path; do
+    [[ $only == all || $stage == early ]] || continue
+    is_current "$mode" "$owner" "$group" "$path" && continue
+    remember "$path"
+    mkdir -p "$(dirname "$path")"
+    temporary=$(mktemp "$(dirname "$path")/.chitlaq.XXXXXX")
+    cat "$fileset/files$path" >"$temporary"
+    chown "$owner:$group" "$temporary"
+    chmod "$mode" "$temporary"
+    mv -fT "$temporary" "$path"
+    actions[$action]=1
+    log "installed $path"
+  done <"$fileset/manifest.tsv"
+}
+
+remove_stale() {
+  [[ $only == all && -f $kept ]] || return 0
+  local action path
+  while IFS=$'\t' read -r _ _ _ _ action path; do
+    cut -f 6 "$fileset/manifest.tsv" | grep -qxF -- "$path" && continue
+    [[ -e $path ]] || continue
+    remember "$path"
+    rm -f "$path"
+    actions[$action]=1
+    log "removed $path"
+  done <"$kept"
+}
+
+check_unit() {
+  systemctl is-active --quiet "$1" || return 0
+  case $1 in
+    nginx.service) nginx -t -q ;;
+    haproxy.service) haproxy -c -q -f /etc/haproxy/haproxy.cfg ;;
+    ssh.service) sshd -t ;;
+    *) ;;
+  esac
+}
+
+check() {
+  case $1 in
+    nftables) nft -c -f /etc/nftables.conf ;;
+    reload:* | restart:*) check_unit "${1#*:}" ;;
+    *) ;;
+  esac
+}
+
+put_back() {
+  local path
+  for path in "${changed[@]}"; do
+    rm -f "$path"
+    if [[ -e $undo$path || -L $undo$path ]]; then cp -a "$undo$path" "$path"; fi
+  done
+  systemctl daemon-reload
+}
+
+act() {
+  case $1 in
+    none) ;;
+    units) ;;
+    sysctl) sysctl -e -q --system >/dev/null 2>&1 || log "some kernel settings were refused" ;;
+    nftables) systemctl enable --quiet nftables.service && systemctl reload-or-restart nftables.service ;;
+    reload:*) systemctl try-reload-or-restart "${1#reload:}" ;;
+    restart:*) systemctl try-restart "${1#restart:}" ;;
+    *) fail "unknown action $1 in the manifest" ;;
+  esac
+}
+
+if [[ $only == all ]]; then
+  systemd-sysusers "$fileset/files/etc/sysusers.d/chitlaq.conf"
+  systemd-tmpfiles --create "$fileset/files/etc/tmpfiles.d/chitlaq.conf"
+fi
+install_files
+remove_stale
+systemctl daemon-reload
+for action in "${!actions[@]}"; do
+  if ! check "$action"; then
+    put_back
+    fail "the check for $action failed: every file is as it was before"
+  fi
+done
+[[ $only != all ]] || install -m 0644 "$fileset/manifest.tsv" "$kept"
+for action in "${!actions[@]}"; do act "$action"; done
+log "${#changed[@]} files changed"
+END-OF-FILE
+
+put early 0755 root root none /usr/local/sbin/chitlaq-converge <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/common/converge.sh.
+set -euo pipefail
+source "$(dirname "$0")/../lib/chitlaq/lib.sh"
+
+state=/var/lib/chitlaq
+fileset=$state/fileset
+
+if [[ $# -gt 0 ]]; then
+  rm -rf "$fileset.new"
+  install -d -m 0700 "$fileset.new"
+  sh "$1" "$fileset.new"
+  [[ -s $fileset.new/manifest.tsv ]] || fail "$1 is no file set: it brought no manifest"
+  rm -rf "$fileset"
+  mv -T "$fileset.new" "$fileset"
+fi
+
+is_installed() {
+  [[ $(dpkg-query --show --showformat '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+forbid_service_starts() {
+  [[ ! -e /usr/sbin/policy-rc.d ]] || return 0
+  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+  chmod 0755 /usr/sbin/policy-rc.d
+  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+}
+
+install_packages() {
+  local missing=() package
+  while read -r package; do
+    is_installed "$package" || missing+=("$package")
+  done <"$fileset/files/etc/chitlaq/packages"
+  ((${#missing[@]} > 0)) || return 0
+  log "installing ${missing[*]}"
+  wait_for 900 "a package index; is the NAT gateway up and does name resolution work?" \
+    apt-get -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=10 --error-on=any update
+  forbid_service_starts
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+    -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 \
+    install "${missing[@]}"
+}
+
+units_of() {
+  local unit
+  awk -F '\t' -v when="$1" '$1 == when { print $2 }' "$fileset/files/etc/chitlaq/units.tsv" | while read -r unit; do
+    if systemctl cat "$unit" >/dev/null 2>&1; then printf '%s\n' "$unit"; else log "$unit does not exist" >&2; fi
+  done
+}
+
+set_units() {
+  local off boot secrets
+  mapfile -t off < <(units_of off)
+  mapfile -t boot < <(units_of boot)
+  mapfile -t secrets < <(units_of secrets)
+  [[ -e $state/activated ]] || off+=("${secrets[@]}")
+  ((${#off[@]} == 0)) || systemctl disable --quiet --now "${off[@]}"
+  systemctl enable --quiet "${boot[@]}"
+  systemctl start --no-block "${boot[@]}"
+}
+
+"$fileset/files/usr/local/sbin/chitlaq-apply" "$fileset" early
+systemctl enable --quiet chitlaq-network.service chitlaq-converge.service
+systemctl start chitlaq-network.service
+install_packages
+"$fileset/files/usr/local/sbin/chitlaq-apply" "$fileset"
+set_units
+touch "$state/converged"
+systemctl start chitlaq-activate.service
+log "done"
+END-OF-FILE
+
+put main 0755 root root none /usr/local/sbin/chitlaq-drain <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/load-balancer/drain.sh.
+set -euo pipefail
+source "$(dirname "$0")/../lib/chitlaq/lib.sh"
+source /etc/chitlaq/machine.env
+
+case $ROLE in
+  load-balancer | server) unit=nginx.service ;;
+  api) unit=chitlaq-app.service ;;
+  *) fail "a $ROLE machine is not drained; use patronictl switchover or the Sentinels" ;;
+esac
+
+case ${1:-} in
+  on)
+    systemctl stop "$unit"
+    log "$unit has finished and stopped; a reboot starts it again"
+    ;;
+  off)
+    systemctl start "$unit"
+    /usr/local/sbin/chitlaq-health 60
+    ;;
+  status) if systemctl is-active --quiet "$unit"; then echo serving; else echo drained; fi ;;
+  *) fail "usage: chitlaq-drain on|off|status" ;;
+esac
+END-OF-FILE
+
+put main 0755 root root none /usr/local/sbin/chitlaq-health <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/common/health.sh.
+set -euo pipefail
+source "$(dirname "$0")/../lib/chitlaq/lib.sh"
+
+deadline=$((SECONDS + ${1:-0}))
+
+run_checks() {
+  local name command result
+  while IFS=$'\t' read -r name command; do
+    result=ok
+    timeout 10 bash -c "$command" >/dev/null 2>&1 </dev/null || result=failed
+    printf '%s\t%s\n' "$name" "$result"
+  done </etc/chitlaq/health.tsv
+}
+
+while :; do
+  results=$(run_checks)
+  if ! grep -qP '\tfailed$' <<<"$results"; then
+    status=0
+    break
+  fi
+  status=1
+  ((SECONDS < deadline)) || break
+  sleep 1
+done
+jq -R -n -c '[inputs | split("\t") | {key: .[0], value: .[1]}] | from_entries' <<<"$results"
+exit "$status"
+END-OF-FILE
+
+put main 0755 root root none /usr/local/sbin/chitlaq-secrets <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/common/secrets.sh.
+set -euo pipefail
+source "$(dirname "$0")/../lib/chitlaq/lib.sh"
+
+list=/etc/chitlaq/secrets.tsv
+directory=/etc/chitlaq/secrets
+
+is_wanted() { cut -f 1 "$list" | grep -qxF -- "$1"; }
+
+install_secrets() {
+  local incoming name mode owner group
+  incoming=$(cat)
+  wait_for 1200 "the machine's set-up; see journalctl -u chitlaq-converge and /var/log/cloud-init-output.log" \
+    test -e /var/lib/chitlaq/converged
+  jq -e 'type == "object" and all(.[]; type == "string" and length > 0)' >/dev/null <<<"$incoming" ||
+    fail "standard input is not a JSON object of non-empty strings"
+  while read -r name; do
+    is_wanted "$name" || fail "$name is not a secret of this machine; see chitlaq-secrets status"
+  done < <(jq -r 'keys[]' <<<"$incoming")
+  exec 9>/var/lib/chitlaq/activate.lock
+  flock 9
+  while IFS=$'\t' read -r name mode owner group; do
+    jq -e --arg name "$name" 'has($name)' >/dev/null <<<"$incoming" || continue
+    jq -rj --arg name "$name" '.[$name]' <<<"$incoming" | put_file "$directory/$name" "$mode" "$owner" "$group"
+  done <"$list"
+  exec 9>&-
+  systemctl start chitlaq-activate.service
+  status
+}
+
+status() {
+  local name missing=0
+  while IFS=$'\t' read -r name _; do
+    if [[ -s $directory/$name ]]; then
+      printf '%s\tpresent\n' "$name"
+    else
+      printf '%s\tmissing\n' "$name"
+      missing=1
+    fi
+  done <"$list"
+  return "$missing"
+}
+
+case ${1:-} in
+  install) install_secrets ;;
+  status) status ;;
+  *) fail "usage: chitlaq-secrets install|status" ;;
+esac
+END-OF-FILE

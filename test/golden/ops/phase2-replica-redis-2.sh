@@ -1,0 +1,992 @@
+#!/bin/sh
+# Every file of redis-2 in stack phase2, with where it goes, whose it is and what a change of it makes necessary.
+# Unpacks into the directory it is given; chitlaq-apply installs from there.
+set -eu
+dir=$1
+put() {
+  mkdir -p "$dir/files${6%/*}"
+  cat >"$dir/files$6"
+  chmod "$2" "$dir/files$6"
+  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$@" >>"$dir/manifest.tsv"
+}
+
+put main 0644 root root none /etc/apt/apt.conf.d/60chitlaq <<'END-OF-FILE'
+// Security fixes only, every night, and no reboot by itself: reboots are planned one machine at a time.
+#clear Unattended-Upgrade::Origins-Pattern;
+Unattended-Upgrade::Origins-Pattern {
+  "origin=Debian,codename=${distro_codename},label=Debian-Security";
+  "origin=Debian,codename=${distro_codename}-security,label=Debian-Security";
+};
+Unattended-Upgrade::Automatic-Reboot "false";
+Unattended-Upgrade::MinimalSteps "true";
+Dpkg::Options { "--force-confdef"; "--force-confold"; };
+APT::Periodic::Update-Package-Lists "1";
+APT::Periodic::Unattended-Upgrade "1";
+END-OF-FILE
+
+put main 0644 root root none /etc/chitlaq/backup.env <<'END-OF-FILE'
+# "yes": the machine holds PostgreSQL.
+DATABASE='no'
+RETENTION_DAYS='30'
+STATUS_DIRECTORY=/var/lib/chitlaq/backup
+END-OF-FILE
+
+put main 0644 root root none /etc/chitlaq/health.tsv <<'END-OF-FILE'
+packet-filter	nft list table inet chitlaq
+node-exporter	curl -fsS -o /dev/null http://10.0.4.12:9100/metrics
+valkey	VALKEYCLI_AUTH=$(cat /etc/chitlaq/secrets/valkey-admin-password) REDISCLI_AUTH=$(cat /etc/chitlaq/secrets/valkey-admin-password) valkey-cli --no-auth-warning --user admin -h 127.0.0.1 -p 6379 PING | grep -qx PONG
+sentinel	VALKEYCLI_AUTH=$(cat /etc/chitlaq/secrets/valkey-sentinel-password) REDISCLI_AUTH=$(cat /etc/chitlaq/secrets/valkey-sentinel-password) valkey-cli --no-auth-warning -h 127.0.0.1 -p 26379 SENTINEL CKQUORUM chitlaq | grep -q ^OK
+END-OF-FILE
+
+put early 0644 root root none /etc/chitlaq/machine.env <<'END-OF-FILE'
+# What scripts need to know about this machine.
+MACHINE='redis-2'
+ROLE='redis'
+STACK='phase2'
+PHASE='2'
+PRIVATE_IP='10.0.4.12'
+# "no": reached and let out through the gateway.
+PUBLIC='no'
+NETWORK_RANGE='10.0.0.0/16'
+NETWORK_GATEWAY='10.0.0.1'
+END-OF-FILE
+
+put early 0644 root root none /etc/chitlaq/packages <<'END-OF-FILE'
+ca-certificates
+chrony
+curl
+jq
+netcat-openbsd
+nftables
+openssl
+prometheus-node-exporter
+restic
+unattended-upgrades
+valkey-sentinel
+valkey-server
+valkey-tools
+END-OF-FILE
+
+put main 0644 root root none /etc/chitlaq/redis.env <<'END-OF-FILE'
+SERVER='yes'
+SENTINEL='yes'
+PORT='6379'
+LISTEN='127.0.0.1'
+# Address of this machine's server as the others see it, and the first primary of a new group.
+ADDRESS='10.0.4.12'
+FIRST_PRIMARY='10.0.4.11'
+# Empty without Sentinels.
+SENTINELS='10.0.4.11 10.0.4.12 10.0.3.11'
+SENTINEL_PORT='26379'
+MASTER_NAME='chitlaq'
+END-OF-FILE
+
+put main 0644 root root none /etc/chitlaq/restic.env <<'END-OF-FILE'
+RESTIC_REPOSITORY='s3:https://fsn1.your-objectstorage.com/chitlaq-backups/phase2/files/redis-2'
+RESTIC_PASSWORD_FILE=/etc/chitlaq/secrets/restic-password
+RESTIC_CACHE_DIR=/var/cache/restic
+AWS_DEFAULT_REGION='fsn1'
+RETENTION_DAYS='30'
+BACKUP_PATHS='/etc /var/lib/valkey'
+END-OF-FILE
+
+put main 0644 root root none /etc/chitlaq/secrets.tsv <<'END-OF-FILE'
+restic-password	0600	root	root
+s3-access-key	0600	root	root
+s3-secret-key	0600	root	root
+valkey-admin-password	0600	root	root
+valkey-app-password	0600	root	root
+valkey-replica-password	0600	root	root
+valkey-sentinel-password	0600	root	root
+END-OF-FILE
+
+put main 0644 root root none /etc/chitlaq/sentinel.conf <<'END-OF-FILE'
+# First configuration of this Sentinel; it rewrites its own copy in /var/lib/valkey/sentinel.conf and that copy counts.
+bind 127.0.0.1 10.0.4.12
+port 26379
+protected-mode yes
+daemonize no
+dir /var/lib/valkey
+loglevel notice
+sentinel resolve-hostnames no
+sentinel announce-hostnames no
+sentinel announce-ip 10.0.4.12
+sentinel announce-port 26379
+sentinel monitor chitlaq PRIMARY 6379 2
+sentinel down-after-milliseconds chitlaq 2000
+sentinel failover-timeout chitlaq 10000
+sentinel parallel-syncs chitlaq 1
+sentinel deny-scripts-reconfig yes
+END-OF-FILE
+
+put main 0644 root root none /etc/chitlaq/units.tsv <<'END-OF-FILE'
+boot	nftables.service	none
+boot	chrony.service	none
+boot	prometheus-node-exporter.service	none
+boot	unattended-upgrades.service	none
+boot	apt-daily-upgrade.timer	none
+boot	chitlaq-activate.path	none
+secrets	valkey-server.service	none
+secrets	valkey-sentinel.service	none
+secrets	chitlaq-restic.timer	none
+END-OF-FILE
+
+put main 0640 root valkey restart:valkey-server.service /etc/chitlaq/valkey.conf <<'END-OF-FILE'
+# Valkey of this machine. The server also reads /var/lib/valkey/runtime.conf, where it notes by itself whom it follows;
+# what stands here wins over what it noted.
+bind 127.0.0.1 10.0.4.12
+port 6379
+protected-mode yes
+tcp-backlog 4096
+tcp-keepalive 60
+timeout 0
+supervised systemd
+daemonize no
+dir /var/lib/valkey
+loglevel notice
+
+aclfile /etc/chitlaq/rendered/valkey-users.acl
+include /etc/chitlaq/rendered/valkey-secret.conf
+
+maxmemory 5734mb
+# A full server refuses writes: it holds sessions and queues, which must not vanish one by one.
+maxmemory-policy noeviction
+
+# At most one second of writes is lost with the machine.
+appendonly yes
+appendfsync everysec
+no-appendfsync-on-rewrite no
+auto-aof-rewrite-percentage 100
+auto-aof-rewrite-min-size 64mb
+aof-load-truncated yes
+aof-use-rdb-preamble yes
+save ""
+
+replica-read-only yes
+replica-serve-stale-data yes
+repl-diskless-sync yes
+repl-diskless-sync-delay 1
+repl-backlog-size 64mb
+repl-timeout 10
+repl-ping-replica-period 2
+# With a single replica this would stop all writes whenever the replica is away, so the pair goes on without it.
+min-replicas-to-write 0
+min-replicas-max-lag 10
+replica-announce-ip 10.0.4.12
+
+slowlog-log-slower-than 10000
+slowlog-max-len 256
+latency-monitor-threshold 50
+client-output-buffer-limit pubsub 64mb 16mb 60
+END-OF-FILE
+
+put main 0644 root root restart:chrony.service /etc/chrony/conf.d/chitlaq.conf <<'END-OF-FILE'
+# Hetzner's own servers (docs.hetzner.com/robot/dedicated-server/operating-systems/ntp) beside Debian's pool.
+server ntp1.hetzner.de iburst
+server ntp2.hetzner.com iburst
+server ntp3.hetzner.net iburst
+END-OF-FILE
+
+put main 0644 root root restart:prometheus-node-exporter.service /etc/default/prometheus-node-exporter <<'END-OF-FILE'
+ARGS='--web.listen-address=10.0.4.12:9100 --collector.textfile.directory=/var/lib/prometheus/node-exporter'
+END-OF-FILE
+
+put early 0644 root root none /etc/hosts <<'END-OF-FILE'
+127.0.0.1 localhost
+127.0.1.1 chitlaq-phase2-redis-2
+::1 localhost ip6-localhost ip6-loopback
+ff02::1 ip6-allnodes
+ff02::2 ip6-allrouters
+
+10.0.1.11 lb-1 chitlaq-phase2-lb-1
+10.0.2.11 api-1 chitlaq-phase2-api-1
+10.0.2.12 api-2 chitlaq-phase2-api-2
+10.0.3.11 db-1 chitlaq-phase2-db-1
+10.0.3.12 db-2 chitlaq-phase2-db-2
+10.0.4.11 redis-1 chitlaq-phase2-redis-1
+10.0.4.12 redis-2 chitlaq-phase2-redis-2
+END-OF-FILE
+
+put main 0755 root root nftables /etc/nftables.conf <<'END-OF-FILE'
+#!/usr/sbin/nft -f
+# The machine's own packet filter, behind Hetzner's firewall: what the plan's list of flows does not name is dropped.
+# Only this table is replaced on reload; rules of other programs stay.
+
+table inet chitlaq
+delete table inet chitlaq
+
+table inet chitlaq {
+  chain input {
+    type filter hook input priority filter; policy drop;
+
+    ct state established,related accept
+    ct state invalid drop
+    iifname "lo" accept
+
+    # Path MTU discovery and unreachable peers, also for packets conntrack does not know.
+    icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
+    icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, mld-listener-query } accept
+
+    # Addresses come by DHCP; an answer may be sent to an address conntrack has not seen.
+    udp sport 67 udp dport 68 accept
+    ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
+
+    ip saddr { 10.0.1.11, 10.0.2.11, 10.0.2.12, 10.0.3.11, 10.0.3.12, 10.0.4.11 } icmp type echo-request accept comment "ping and path MTU discovery"
+    ip saddr { 10.0.1.11 } tcp dport 22 accept comment "SSH through the jump host"
+    ip saddr { 10.0.1.11 } tcp dport 9100 accept comment "machine metrics, read through the gateway"
+    ip saddr { 10.0.2.11, 10.0.2.12 } tcp dport 6379 accept comment "sessions, cache and queues"
+    ip saddr { 10.0.4.11 } tcp dport 6379 accept comment "replication"
+    ip saddr { 10.0.2.11, 10.0.2.12 } tcp dport 26379 accept comment "asking which Redis is the primary"
+    ip saddr { 10.0.4.11 } tcp dport 26379 accept comment "Sentinels agreeing on a failure"
+    ip saddr { 10.0.3.11, 10.0.3.12 } tcp dport 6379 accept comment "the third Sentinel watches from a database machine"
+    ip saddr { 10.0.3.11, 10.0.3.12 } tcp dport 26379 accept comment "the third Sentinel votes"
+  }
+
+  chain output {
+    type filter hook output priority filter; policy accept;
+
+    # The metadata service hands out this machine's user-data; only root has business there.
+    ip daddr 169.254.169.254 meta skuid != 0 reject with icmp type admin-prohibited
+  }
+}
+
+include "/etc/nftables.d/*.nft"
+END-OF-FILE
+
+put early 0644 root root none /etc/resolv.conf <<'END-OF-FILE'
+# Hetzner's resolvers; a machine without a public address gets none by DHCP.
+nameserver 185.12.64.1
+nameserver 185.12.64.2
+options timeout:2 attempts:3
+END-OF-FILE
+
+put main 0644 root root reload:ssh.service /etc/ssh/sshd_config.d/10-chitlaq.conf <<'END-OF-FILE'
+# Keys only. root has no password to guess, and operators log in as root with theirs.
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+X11Forwarding no
+AllowAgentForwarding no
+# The jump host tunnels; nobody else does.
+AllowTcpForwarding no
+ClientAliveInterval 30
+ClientAliveCountMax 4
+LoginGraceTime 30
+MaxAuthTries 4
+# Several files are carried over one connection, and the jump host serves every machine.
+MaxStartups 30:30:100
+ListenAddress 10.0.4.12
+END-OF-FILE
+
+put early 0644 root root sysctl /etc/sysctl.d/60-chitlaq.conf <<'END-OF-FILE'
+# Services bind the private address before it has arrived; see chitlaq-network.service.
+net.ipv4.ip_nonlocal_bind = 1
+# A burst of new connections waits in the queue instead of being refused.
+net.core.somaxconn = 4096
+net.ipv4.tcp_max_syn_backlog = 4096
+# A dead peer is noticed within about two minutes, not two hours.
+net.ipv4.tcp_keepalive_time = 60
+net.ipv4.tcp_keepalive_intvl = 10
+net.ipv4.tcp_keepalive_probes = 6
+# Forged packets: neither redirects nor source routes.
+net.ipv4.conf.all.accept_redirects = 0
+net.ipv4.conf.default.accept_redirects = 0
+net.ipv6.conf.all.accept_redirects = 0
+net.ipv6.conf.default.accept_redirects = 0
+net.ipv4.conf.all.send_redirects = 0
+net.ipv4.conf.default.send_redirects = 0
+# Valkey and PostgreSQL fork with most of the memory in use; swapping them out is worse than refusing.
+vm.overcommit_memory = 1
+vm.swappiness = 1
+kernel.panic = 10
+END-OF-FILE
+
+put main 0644 root root restart:systemd-journald.service /etc/systemd/journald.conf.d/chitlaq.conf <<'END-OF-FILE'
+[Journal]
+Storage=persistent
+SystemMaxUse=1G
+SystemKeepFree=2G
+MaxRetentionSec=30day
+ForwardToSyslog=no
+END-OF-FILE
+
+put main 0644 root root units /etc/systemd/system/apt-daily-upgrade.timer.d/chitlaq.conf <<'END-OF-FILE'
+# Machines of one role upgrade in different hours, so that a bad package meets one of them first.
+[Timer]
+OnCalendar=
+OnCalendar=*-*-* 04:00 UTC
+RandomizedDelaySec=20m
+END-OF-FILE
+
+put main 0644 root root units /etc/systemd/system/chitlaq-activate.path <<'END-OF-FILE'
+[Unit]
+Description=Watch for delivered secrets
+
+[Path]
+PathChanged=/etc/chitlaq/secrets
+Unit=chitlaq-activate.service
+
+[Install]
+WantedBy=multi-user.target
+END-OF-FILE
+
+put main 0644 root root units /etc/systemd/system/chitlaq-activate.service <<'END-OF-FILE'
+[Unit]
+Description=Start this machine's services once their secrets are complete
+After=chitlaq-network.service
+Wants=chitlaq-network.service
+ConditionPathExists=/var/lib/chitlaq/converged
+# Each delivered file is an event of its own; the last one completes the set.
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+ExecStart=/usr/local/sbin/chitlaq-activate
+TimeoutStartSec=900
+
+[Install]
+WantedBy=multi-user.target
+END-OF-FILE
+
+put early 0644 root root units /etc/systemd/system/chitlaq-converge.service <<'END-OF-FILE'
+[Unit]
+Description=Finish setting up this machine
+Documentation=file:/var/lib/chitlaq/fileset/manifest.tsv
+After=network-online.target chitlaq-network.service
+Wants=network-online.target
+# The first boot runs it from user-data; this unit repeats it after a reboot in the middle.
+ConditionPathExists=!/var/lib/chitlaq/converged
+
+[Service]
+Type=oneshot
+ExecStart=/usr/local/sbin/chitlaq-converge
+TimeoutStartSec=1800
+
+[Install]
+WantedBy=multi-user.target
+END-OF-FILE
+
+put early 0644 root root units /etc/systemd/system/chitlaq-network.service <<'END-OF-FILE'
+[Unit]
+Description=Private address and way out
+After=network.target
+Wants=network-online.target
+Before=ssh.service chitlaq-activate.service
+ConditionPathExists=/etc/chitlaq/machine.env
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/local/lib/chitlaq/network
+TimeoutStartSec=330
+
+[Install]
+WantedBy=multi-user.target
+END-OF-FILE
+
+put main 0644 root root units /etc/systemd/system/chitlaq-restic.service <<'END-OF-FILE'
+[Unit]
+Description=Daily copy of application and configuration
+After=network-online.target chitlaq-network.service
+Wants=network-online.target
+ConditionPathExists=/etc/chitlaq/rendered/restic.env
+
+[Service]
+Type=oneshot
+EnvironmentFile=/etc/chitlaq/restic.env
+EnvironmentFile=/etc/chitlaq/rendered/restic.env
+ExecStart=/usr/local/lib/chitlaq/restic
+TimeoutStartSec=3600
+Nice=10
+IOSchedulingClass=idle
+END-OF-FILE
+
+put main 0644 root root units /etc/systemd/system/chitlaq-restic.timer <<'END-OF-FILE'
+[Unit]
+Description=Daily copy of application and configuration
+
+[Timer]
+OnCalendar=*-*-* 03:00:00 UTC
+RandomizedDelaySec=30m
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+END-OF-FILE
+
+put main 0644 root root restart:prometheus-node-exporter.service /etc/systemd/system/prometheus-node-exporter.service.d/chitlaq.conf <<'END-OF-FILE'
+[Unit]
+After=chitlaq-network.service
+
+[Service]
+Restart=always
+RestartSec=5
+END-OF-FILE
+
+put main 0644 root root units /etc/systemd/system/valkey-sentinel.service.d/chitlaq.conf <<'END-OF-FILE'
+[Unit]
+After=chitlaq-network.service
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart=
+ExecStart=/usr/bin/valkey-sentinel /var/lib/valkey/sentinel.conf --supervised systemd --daemonize no
+RestartSec=1
+TimeoutStopSec=10
+END-OF-FILE
+
+put main 0644 root root units /etc/systemd/system/valkey-server.service.d/chitlaq.conf <<'END-OF-FILE'
+[Unit]
+After=chitlaq-network.service
+StartLimitIntervalSec=0
+
+[Service]
+ExecStartPre=+/usr/local/lib/chitlaq/valkey-role
+ExecStart=
+ExecStart=/usr/bin/valkey-server /var/lib/valkey/runtime.conf --include /etc/chitlaq/valkey.conf
+RestartSec=1
+# Long enough to write the log's last second.
+TimeoutStopSec=60
+MemoryMax=infinity
+END-OF-FILE
+
+put main 0644 root root none /etc/sysusers.d/chitlaq.conf <<'END-OF-FILE'
+#Type Name ID GECOS Home
+g chitlaq-tls - - -
+END-OF-FILE
+
+put main 0644 root root none /etc/tmpfiles.d/chitlaq.conf <<'END-OF-FILE'
+#Type Path Mode User Group Age
+d /etc/chitlaq 0755 root root -
+# Services read their own secrets by name and cannot list the others.
+d /etc/chitlaq/secrets 0711 root root -
+d /etc/chitlaq/rendered 0711 root root -
+d /var/lib/chitlaq 0755 root root -
+d /var/lib/prometheus/node-exporter 0755 root root -
+d /etc/nftables.d 0755 root root -
+d /var/lib/chitlaq/backup 0755 root root -
+END-OF-FILE
+
+put main 0755 root root none /usr/local/lib/chitlaq/activate.d/10-backup <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/backup/activate.sh.
+set -euo pipefail
+source /usr/local/lib/chitlaq/lib.sh
+source /etc/chitlaq/backup.env
+
+for name in s3-access-key s3-secret-key; do
+  [[ $(secret "$name") =~ ^[A-Za-z0-9+/=._-]{8,}$ ]] || fail "$name does not look like an object storage key"
+done
+
+if [[ $DATABASE == yes ]]; then
+  [[ $(secret backup-cipher-passphrase) =~ ^[A-Za-z0-9]{32,}$ ]] ||
+    fail "backup-cipher-passphrase: 32 or more letters and digits, and nothing else"
+  put_file /etc/pgbackrest/conf.d/secrets.conf 0640 root postgres <<EOT
+[global]
+repo1-s3-key=$(secret s3-access-key)
+repo1-s3-key-secret=$(secret s3-secret-key)
+repo1-cipher-pass=$(secret backup-cipher-passphrase)
+EOT
+fi
+put_file /etc/chitlaq/rendered/restic.env 0600 root root <<EOT
+AWS_ACCESS_KEY_ID=$(secret s3-access-key)
+AWS_SECRET_ACCESS_KEY=$(secret s3-secret-key)
+EOT
+END-OF-FILE
+
+put main 0755 root root none /usr/local/lib/chitlaq/activate.d/40-redis <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/redis/activate.sh.
+set -euo pipefail
+source /usr/local/lib/chitlaq/lib.sh
+source /etc/chitlaq/redis.env
+
+for name in valkey-app-password valkey-replica-password valkey-sentinel-password valkey-admin-password; do
+  [[ -e /etc/chitlaq/secrets/$name ]] || continue
+  [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
+done
+
+hash_of() { secret "$1" | sha256sum | cut -d ' ' -f 1; }
+
+if [[ $SERVER == yes ]]; then
+  put_file /etc/chitlaq/rendered/valkey-users.acl 0640 root valkey <<EOT
+user default off
+user app on #$(hash_of valkey-app-password) ~* &* +@all -@admin -@dangerous +info +client|setname +client|setinfo
+user replica on #$(hash_of valkey-replica-password) +psync +replconf +ping
+user sentinel on #$(hash_of valkey-replica-password) allchannels +multi +slaveof +replicaof +ping +exec +subscribe +config|rewrite +role +publish +info +client|setname +client|kill +script|kill
+user admin on #$(hash_of valkey-admin-password) ~* &* +@all
+EOT
+  put_file /etc/chitlaq/rendered/valkey-secret.conf 0640 root valkey <<EOT
+masteruser replica
+masterauth $(secret valkey-replica-password)
+EOT
+  if systemctl is-active --quiet valkey-server.service; then
+    VALKEYCLI_AUTH=$(secret valkey-admin-password) REDISCLI_AUTH=$(secret valkey-admin-password) \
+      valkey-cli --no-auth-warning --user admin -h "$LISTEN" -p "$PORT" ACL LOAD >/dev/null || systemctl --no-block restart valkey-server.service
+  fi
+fi
+
+if [[ $SENTINEL == yes ]]; then
+  own=/var/lib/valkey/sentinel.conf
+  password=$(secret valkey-replica-password)
+  requirepass=$(secret valkey-sentinel-password)
+  if [[ ! -e $own ]]; then
+    sed "s/ PRIMARY / $FIRST_PRIMARY /" /etc/chitlaq/sentinel.conf | put_file "$own" 0640 valkey valkey
+  fi
+  {
+    grep -vE "^(requirepass|user default|sentinel (auth-user|auth-pass|sentinel-pass)) " "$own"
+    printf 'requirepass %s\nsentinel sentinel-pass %s\n' "$requirepass" "$requirepass"
+    printf 'sentinel auth-user %s sentinel\nsentinel auth-pass %s %s\n' "$MASTER_NAME" "$MASTER_NAME" "$password"
+  } >"$own.new"
+  comparable() { grep -v '^user default' "$1" | tr -d '"' | sort; }
+  if ! cmp -s <(comparable "$own") <(comparable "$own.new"); then
+    systemctl stop valkey-sentinel.service
+    put_file "$own" 0640 valkey valkey <"$own.new"
+  fi
+  rm -f "$own.new"
+fi
+END-OF-FILE
+
+put early 0644 root root none /usr/local/lib/chitlaq/lib.sh <<'END-OF-FILE'
+# shellcheck shell=bash
+# Explained in ops/common/lib.sh.
+
+export SYSTEMCTL_SKIP_SYSV=1
+
+log() { printf '%s: %s\n' "${0##*/}" "$*"; }
+
+fail() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+wait_for() {
+  local limit=$1 what=$2
+  shift 2
+  local end=$((SECONDS + limit))
+  until "$@" >/dev/null 2>&1; do
+    ((SECONDS < end)) || fail "waited ${limit} s for ${what}"
+    sleep 0.5
+  done
+}
+
+private_interface() {
+  ip -4 -oneline address show to "$1/32" | awk '{ print $2; exit }'
+}
+
+has_private_interface() { [[ -n $(private_interface "$1") ]]; }
+
+put_file() {
+  local path=$1 mode=$2 owner=$3 group=$4 temporary
+  mkdir -p "$(dirname "$path")"
+  temporary=$(mktemp "$path.XXXXXX")
+  chmod 0600 "$temporary"
+  cat >"$temporary"
+  chown "$owner:$group" "$temporary"
+  chmod "$mode" "$temporary"
+  if [[ -f $path ]] && cmp -s "$temporary" "$path" &&
+    [[ $(stat -c '%a %U %G' "$path") == "$(stat -c '%a %U %G' "$temporary")" ]]; then
+    rm -f "$temporary"
+  else
+    mv -fT "$temporary" "$path"
+  fi
+}
+
+secret() { printf '%s' "$(<"/etc/chitlaq/secrets/$1")"; }
+END-OF-FILE
+
+put early 0755 root root none /usr/local/lib/chitlaq/network <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/common/network.sh.
+set -euo pipefail
+source "$(dirname "$0")/lib.sh"
+source /etc/chitlaq/machine.env
+
+wait_for 300 "the private address $PRIVATE_IP; is the server attached to the network?" \
+  has_private_interface "$PRIVATE_IP"
+interface=$(private_interface "$PRIVATE_IP")
+
+mtu=$(<"/sys/class/net/$interface/mtu")
+((mtu <= 1450)) || ip link set dev "$interface" mtu 1450
+
+if [[ $PUBLIC == no ]]; then
+  ip route replace default via "$NETWORK_GATEWAY" dev "$interface" onlink
+fi
+log "$PRIVATE_IP on $interface"
+END-OF-FILE
+
+put main 0755 root root none /usr/local/lib/chitlaq/restic <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/backup/restic.sh.
+set -euo pipefail
+source "$(dirname "$0")/lib.sh"
+source /etc/chitlaq/restic.env
+
+restic cat config >/dev/null 2>&1 || restic init --quiet
+restic unlock --quiet
+read -r -a paths <<<"$BACKUP_PATHS"
+restic backup --quiet --tag daily --exclude /etc/chitlaq/secrets --exclude /etc/chitlaq/rendered \
+  --exclude '/etc/ssh/ssh_host_*' --exclude /etc/shadow "${paths[@]}"
+restic forget --quiet --tag daily --keep-daily "$RETENTION_DAYS" --prune
+END-OF-FILE
+
+put main 0755 root root none /usr/local/lib/chitlaq/valkey-role <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/redis/valkey-role.sh.
+set -euo pipefail
+source /usr/local/lib/chitlaq/lib.sh
+source /etc/chitlaq/redis.env
+
+runtime=/var/lib/valkey/runtime.conf
+
+ask_sentinels() {
+  local sentinel
+  [[ -n $SENTINELS ]] || return 0
+  for sentinel in $SENTINELS; do
+    VALKEYCLI_AUTH=$(secret valkey-sentinel-password) REDISCLI_AUTH=$(secret valkey-sentinel-password) timeout 2 \
+      valkey-cli --no-auth-warning -h "$sentinel" -p "$SENTINEL_PORT" --raw \
+      SENTINEL GET-MASTER-ADDR-BY-NAME "$MASTER_NAME" 2>/dev/null | head -n 1 | grep -E '^[0-9.]+$' || true
+  done
+}
+
+primary=$(ask_sentinels | sort | uniq -c | awk '$1 >= 2 { print $2; exit }')
+if [[ -z $primary ]]; then
+  [[ ! -e $runtime ]] || exit 0
+  primary=$FIRST_PRIMARY
+fi
+
+touch "$runtime"
+rest=$(grep -v '^replicaof ' "$runtime" || true)
+{
+  [[ -z $rest ]] || printf '%s\n' "$rest"
+  [[ $primary == "$ADDRESS" ]] || printf 'replicaof %s %s\n' "$primary" "$PORT"
+} | put_file "$runtime" 0640 valkey valkey
+log "primary is $primary"
+END-OF-FILE
+
+put main 0755 root root none /usr/local/sbin/chitlaq-activate <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/common/activate.sh.
+set -euo pipefail
+source "$(dirname "$0")/../lib/chitlaq/lib.sh"
+
+state=/var/lib/chitlaq
+secrets=/etc/chitlaq/secrets
+
+exec 9>"$state/activate.lock"
+flock 9
+
+missing=()
+while IFS=$'\t' read -r name _; do
+  [[ -s $secrets/$name ]] || missing+=("$name")
+done </etc/chitlaq/secrets.tsv
+if ((${#missing[@]} > 0)); then
+  log "waiting for ${#missing[@]} secrets: ${missing[*]}"
+  exit 0
+fi
+
+while IFS=$'\t' read -r name mode owner group; do
+  chown "$owner:$group" "$secrets/$name"
+  chmod "$mode" "$secrets/$name"
+done </etc/chitlaq/secrets.tsv
+
+before=$(cat "$state/secrets.sum" 2>/dev/null || true)
+now=$(cd "$secrets" && cut -f 1 /etc/chitlaq/secrets.tsv | xargs -r sha256sum)
+umask 077
+
+for step in /usr/local/lib/chitlaq/activate.d/*; do
+  [[ -x $step ]] || continue
+  "$step"
+done
+
+systemctl daemon-reload
+touch "$state/activated"
+mapfile -t units < <(awk -F '\t' '$1 == "secrets" { print $2 }' /etc/chitlaq/units.tsv)
+systemctl enable --quiet "${units[@]}"
+if [[ -n $before && $before != "$now" ]]; then
+  while IFS=$'\t' read -r when unit refresh; do
+    [[ $when == secrets && $refresh != none ]] || continue
+    if systemctl is-active --quiet "$unit"; then systemctl --no-block "$refresh" "$unit"; fi
+  done </etc/chitlaq/units.tsv
+fi
+systemctl --no-block start "${units[@]}"
+printf '%s\n' "$now" >"$state/secrets.sum"
+log "all secrets are there, services started"
+END-OF-FILE
+
+put early 0755 root root none /usr/local/sbin/chitlaq-apply <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/common/apply.sh.
+set -euo pipefail
+source "$(dirname "$0")/../lib/chitlaq/lib.sh"
+
+fileset=${1:?usage: chitlaq-apply FILESET [early]}
+only=${2:-all}
+state=/var/lib/chitlaq
+kept=$state/manifest.tsv
+undo=$state/undo
+declare -A actions=()
+changed=()
+
+mkdir -p "$state"
+chmod 0755 "$state"
+exec 9>"$state/apply.lock"
+flock 9
+rm -rf "$undo"
+install -d -m 0700 "$undo"
+
+remember() {
+  changed+=("$1")
+  if [[ -e $1 || -L $1 ]]; then
+    mkdir -p "$undo$(dirname "$1")"
+    cp -a "$1" "$undo$1"
+  fi
+}
+
+is_current() {
+  [[ -f $4 && ! -L $4 ]] && cmp -s "$fileset/files$4" "$4" && [[ $(stat -c '%04a %U %G' "$4") == "$1 $2 $3" ]]
+}
+
+install_files() {
+  local stage mode owner group action path temporary
+  while IFS=$'\t' read -r stage mode owner group action path; do
+    [[ $only == all || $stage == early ]] || continue
+    is_current "$mode" "$owner" "$group" "$path" && continue
+    remember "$path"
+    mkdir -p "$(dirname "$path")"
+    temporary=$(mktemp "$(dirname "$path")/.chitlaq.XXXXXX")
+    cat "$fileset/files$path" >"$temporary"
+    chown "$owner:$group" "$temporary"
+    chmod "$mode" "$temporary"
+    mv -fT "$temporary" "$path"
+    actions[$action]=1
+    log "installed $path"
+  done <"$fileset/manifest.tsv"
+}
+
+remove_stale() {
+  [[ $only == all && -f $kept ]] || return 0
+  local action path
+  while IFS=$'\t' read -r _ _ _ _ action path; do
+    cut -f 6 "$fileset/manifest.tsv" | grep -qxF -- "$path" && continue
+    [[ -e $path ]] || continue
+    remember "$path"
+    rm -f "$path"
+    actions[$action]=1
+    log "removed $path"
+  done <"$kept"
+}
+
+check_unit() {
+  systemctl is-active --quiet "$1" || return 0
+  case $1 in
+    nginx.service) nginx -t -q ;;
+    haproxy.service) haproxy -c -q -f /etc/haproxy/haproxy.cfg ;;
+    ssh.service) sshd -t ;;
+    *) ;;
+  esac
+}
+
+check() {
+  case $1 in
+    nftables) nft -c -f /etc/nftables.conf ;;
+    reload:* | restart:*) check_unit "${1#*:}" ;;
+    *) ;;
+  esac
+}
+
+put_back() {
+  local path
+  for path in "${changed[@]}"; do
+    rm -f "$path"
+    if [[ -e $undo$path || -L $undo$path ]]; then cp -a "$undo$path" "$path"; fi
+  done
+  systemctl daemon-reload
+}
+
+act() {
+  case $1 in
+    none) ;;
+    units) ;;
+    sysctl) sysctl -e -q --system >/dev/null 2>&1 || log "some kernel settings were refused" ;;
+    nftables) systemctl enable --quiet nftables.service && systemctl reload-or-restart nftables.service ;;
+    reload:*) systemctl try-reload-or-restart "${1#reload:}" ;;
+    restart:*) systemctl try-restart "${1#restart:}" ;;
+    *) fail "unknown action $1 in the manifest" ;;
+  esac
+}
+
+if [[ $only == all ]]; then
+  systemd-sysusers "$fileset/files/etc/sysusers.d/chitlaq.conf"
+  systemd-tmpfiles --create "$fileset/files/etc/tmpfiles.d/chitlaq.conf"
+fi
+install_files
+remove_stale
+systemctl daemon-reload
+for action in "${!actions[@]}"; do
+  if ! check "$action"; then
+    put_back
+    fail "the check for $action failed: every file is as it was before"
+  fi
+done
+[[ $only != all ]] || install -m 0644 "$fileset/manifest.tsv" "$kept"
+for action in "${!actions[@]}"; do act "$action"; done
+log "${#changed[@]} files changed"
+END-OF-FILE
+
+put early 0755 root root none /usr/local/sbin/chitlaq-converge <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/common/converge.sh.
+set -euo pipefail
+source "$(dirname "$0")/../lib/chitlaq/lib.sh"
+
+state=/var/lib/chitlaq
+fileset=$state/fileset
+
+if [[ $# -gt 0 ]]; then
+  rm -rf "$fileset.new"
+  install -d -m 0700 "$fileset.new"
+  sh "$1" "$fileset.new"
+  [[ -s $fileset.new/manifest.tsv ]] || fail "$1 is no file set: it brought no manifest"
+  rm -rf "$fileset"
+  mv -T "$fileset.new" "$fileset"
+fi
+
+is_installed() {
+  [[ $(dpkg-query --show --showformat '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+forbid_service_starts() {
+  [[ ! -e /usr/sbin/policy-rc.d ]] || return 0
+  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+  chmod 0755 /usr/sbin/policy-rc.d
+  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+}
+
+install_packages() {
+  local missing=() package
+  while read -r package; do
+    is_installed "$package" || missing+=("$package")
+  done <"$fileset/files/etc/chitlaq/packages"
+  ((${#missing[@]} > 0)) || return 0
+  log "installing ${missing[*]}"
+  wait_for 900 "a package index; is the NAT gateway up and does name resolution work?" \
+    apt-get -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=10 --error-on=any update
+  forbid_service_starts
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+    -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 \
+    install "${missing[@]}"
+}
+
+units_of() {
+  local unit
+  awk -F '\t' -v when="$1" '$1 == when { print $2 }' "$fileset/files/etc/chitlaq/units.tsv" | while read -r unit; do
+    if systemctl cat "$unit" >/dev/null 2>&1; then printf '%s\n' "$unit"; else log "$unit does not exist" >&2; fi
+  done
+}
+
+set_units() {
+  local off boot secrets
+  mapfile -t off < <(units_of off)
+  mapfile -t boot < <(units_of boot)
+  mapfile -t secrets < <(units_of secrets)
+  [[ -e $state/activated ]] || off+=("${secrets[@]}")
+  ((${#off[@]} == 0)) || systemctl disable --quiet --now "${off[@]}"
+  systemctl enable --quiet "${boot[@]}"
+  systemctl start --no-block "${boot[@]}"
+}
+
+"$fileset/files/usr/local/sbin/chitlaq-apply" "$fileset" early
+systemctl enable --quiet chitlaq-network.service chitlaq-converge.service
+systemctl start chitlaq-network.service
+install_packages
+"$fileset/files/usr/local/sbin/chitlaq-apply" "$fileset"
+set_units
+touch "$state/converged"
+systemctl start chitlaq-activate.service
+log "done"
+END-OF-FILE
+
+put main 0755 root root none /usr/local/sbin/chitlaq-health <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/common/health.sh.
+set -euo pipefail
+source "$(dirname "$0")/../lib/chitlaq/lib.sh"
+
+deadline=$((SECONDS + ${1:-0}))
+
+run_checks() {
+  local name command result
+  while IFS=$'\t' read -r name command; do
+    result=ok
+    timeout 10 bash -c "$command" >/dev/null 2>&1 </dev/null || result=failed
+    printf '%s\t%s\n' "$name" "$result"
+  done </etc/chitlaq/health.tsv
+}
+
+while :; do
+  results=$(run_checks)
+  if ! grep -qP '\tfailed$' <<<"$results"; then
+    status=0
+    break
+  fi
+  status=1
+  ((SECONDS < deadline)) || break
+  sleep 1
+done
+jq -R -n -c '[inputs | split("\t") | {key: .[0], value: .[1]}] | from_entries' <<<"$results"
+exit "$status"
+END-OF-FILE
+
+put main 0755 root root none /usr/local/sbin/chitlaq-secrets <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/common/secrets.sh.
+set -euo pipefail
+source "$(dirname "$0")/../lib/chitlaq/lib.sh"
+
+list=/etc/chitlaq/secrets.tsv
+directory=/etc/chitlaq/secrets
+
+is_wanted() { cut -f 1 "$list" | grep -qxF -- "$1"; }
+
+install_secrets() {
+  local incoming name mode owner group
+  incoming=$(cat)
+  wait_for 1200 "the machine's set-up; see journalctl -u chitlaq-converge and /var/log/cloud-init-output.log" \
+    test -e /var/lib/chitlaq/converged
+  jq -e 'type == "object" and all(.[]; type == "string" and length > 0)' >/dev/null <<<"$incoming" ||
+    fail "standard input is not a JSON object of non-empty strings"
+  while read -r name; do
+    is_wanted "$name" || fail "$name is not a secret of this machine; see chitlaq-secrets status"
+  done < <(jq -r 'keys[]' <<<"$incoming")
+  exec 9>/var/lib/chitlaq/activate.lock
+  flock 9
+  while IFS=$'\t' read -r name mode owner group; do
+    jq -e --arg name "$name" 'has($name)' >/dev/null <<<"$incoming" || continue
+    jq -rj --arg name "$name" '.[$name]' <<<"$incoming" | put_file "$directory/$name" "$mode" "$owner" "$group"
+  done <"$list"
+  exec 9>&-
+  systemctl start chitlaq-activate.service
+  status
+}
+
+status() {
+  local name missing=0
+  while IFS=$'\t' read -r name _; do
+    if [[ -s $directory/$name ]]; then
+      printf '%s\tpresent\n' "$name"
+    else
+      printf '%s\tmissing\n' "$name"
+      missing=1
+    fi
+  done <"$list"
+  return "$missing"
+}
+
+case ${1:-} in
+  install) install_secrets ;;
+  status) status ;;
+  *) fail "usage: chitlaq-secrets install|status" ;;
+esac
+END-OF-FILE

@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { environmentOf } from "../../../local/machines/environment.ts";
+import { readState } from "../../../local/machines/state.ts";
+import { bootAll, cloudFor, skip, startCloud, topologyOf, until, type Host } from "./support.ts";
+
+/** Everything in the kernel that carries an environment's name or lies in its folder. */
+const remains = (stateDir: string): string[] => {
+  const { id, folder } = environmentOf(stateDir);
+  const groups = execFileSync("find", ["/sys/fs/cgroup", "-type", "d", "-path", `*/chitlaq/${id}*`], {
+    encoding: "utf8",
+  });
+  const lines = [
+    ...readFileSync("/proc/mounts", "utf8")
+      .split("\n")
+      .filter((line) => line.includes(folder)),
+    ...(existsSync("/run/netns") ? readdirSync("/run/netns").filter((name) => name.startsWith(`hz-${id}-`)) : []),
+    ...execFileSync("losetup", ["--list", "--noheadings"], { encoding: "utf8" })
+      .split("\n")
+      .filter((line) => line.includes(folder)),
+    ...groups.split("\n"),
+    ...(existsSync("/run/systemd/nspawn/propagate")
+      ? readdirSync("/run/systemd/nspawn/propagate").filter((name) => name.startsWith(`hz-${id}-`))
+      : []),
+    ...(existsSync(`/run/chitlaq-machines/${id}`) ? [`/run/chitlaq-machines/${id}`] : []),
+    ...execFileSync("ps", ["-eo", "pid=,args="], { encoding: "utf8" })
+      .split("\n")
+      .filter((line) => line.includes(`hz-${id}-`) || line.includes(folder)),
+  ];
+  return lines.filter((line) => line.trim() !== "");
+};
+
+const folderFor = async (context: TestContext): Promise<string> => {
+  const stateDir = await mkdtemp(join(tmpdir(), "machines-"));
+  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(stateDir, "id_ed25519")]);
+  context.after(() => rm(stateDir, { recursive: true, force: true }));
+  return stateDir;
+};
+
+const hold = async (stateDir: string): Promise<ChildProcess> => {
+  const holder = spawn(process.execPath, ["--no-warnings", join(import.meta.dirname, "holder.ts"), stateDir], {
+    stdio: ["ignore", "pipe", "inherit"],
+    detached: true,
+  });
+  await Promise.race([
+    once(holder.stdout, "data"),
+    once(holder, "exit").then(() => assert.fail("the holder ended early")),
+  ]);
+  return holder;
+};
+
+test("closing leaves nothing but the disks", { skip }, async (context) => {
+  const stateDir = await folderFor(context);
+  const cloud = await startCloud("baked", stateDir);
+  await bootAll(cloud, [{ id: 1, publicIpv4: "5.75.1.1", privateIp: "10.0.1.1" }]);
+  assert.ok(remains(stateDir).length > 5);
+  await cloud.driver.close();
+  await cloud.driver.close();
+  assert.deepEqual(remains(stateDir), []);
+  assert.equal(readState(stateDir), null);
+  assert.ok(existsSync(join(stateDir, "machines/servers/1/up/etc/hostname")));
+});
+
+test("after kill -9 of the driver all is cleared, and the next one goes on with the same disks", {
+  skip,
+}, async (context) => {
+  const stateDir = await folderFor(context);
+  const holder = await hold(stateDir);
+  const state = readState(stateDir);
+  assert.equal(state?.machines[0]?.power, "running");
+  await assert.rejects(startCloud("baked", stateDir), /are run by process \d+ already; stop it first/);
+  process.kill(holder.pid ?? 0, "SIGKILL");
+  await until("everything is cleared", () => remains(stateDir).length === 0, 15_000);
+
+  const cloud = await startCloud("baked", stateDir);
+  try {
+    assert.equal(cloud.machine(1).power, "off");
+    await cloud.driver.provision(cloud.spec(1));
+    await cloud.driver.syncNetwork(topologyOf([{ id: 1, publicIpv4: "5.75.1.1", privateIp: "10.0.1.1" }]));
+    await cloud.driver.start(1);
+    await cloud.ready(1);
+    assert.equal(await cloud.sh(1, "findmnt -no SOURCE /mnt/HC_Volume_41"), "/dev/sdb");
+    assert.equal(
+      await cloud.sh(1, "journalctl --list-boots --no-pager | grep -c '^ *-\\?[01] '"),
+      "2",
+      "it is the same machine",
+    );
+  } finally {
+    await cloud.driver.close();
+  }
+  assert.deepEqual(remains(stateDir), []);
+});
+
+test("when its helper was killed too, the next driver of any environment clears", { skip }, async (context) => {
+  const stateDir = await folderFor(context);
+  const holder = await hold(stateDir);
+  const { id } = environmentOf(stateDir);
+  const reapers = execFileSync("pgrep", ["-f", `reaper\\.sh ${id} `], { encoding: "utf8" })
+    .trim()
+    .split("\n")
+    .map(Number);
+  assert.equal(reapers.length, 1);
+  for (const pid of reapers) process.kill(pid, "SIGKILL");
+  process.kill(holder.pid ?? 0, "SIGKILL");
+  await once(holder, "exit");
+  assert.ok(remains(stateDir).length > 5);
+  const other = await cloudFor(context);
+  assert.deepEqual(remains(stateDir), []);
+  assert.equal(readState(other.stateDir)?.machines.length, 0);
+});
+
+test("two environments with the same servers and addresses do not meet", { skip }, async (context) => {
+  const [one, two] = [await cloudFor(context), await cloudFor(context)];
+  const hosts: Host[] = [
+    { id: 1, publicIpv4: "5.75.1.1", privateIp: "10.0.1.1" },
+    { id: 2, publicIpv4: "5.75.1.2", privateIp: "10.0.1.2" },
+  ];
+  await Promise.all([bootAll(one, hosts.slice(0, 1)), bootAll(two, hosts)]);
+  await two.sh(2, "ping -c1 -W1 5.75.1.1");
+  await assert.rejects(one.sh(1, "ping -c1 -W1 5.75.1.2"));
+  await one.sh(1, "touch /root/mine");
+  assert.equal(await two.sh(1, "ls /root"), "");
+  await one.driver.close();
+  assert.deepEqual(remains(one.stateDir), []);
+  await two.sh(2, "ping -c1 -W1 5.75.1.1");
+});

@@ -1,0 +1,11 @@
+// Runs a cloud with one machine until it is killed. Prints "ready" when the machine is.
+//   holder.ts STATE_DIR
+import { bootAll, startCloud } from "./support.ts";
+
+const cloud = await startCloud("baked", process.argv[2]);
+const hosts = [{ id: 1, publicIpv4: "5.75.1.1", privateIp: "10.0.1.1" }];
+await cloud.driver.createVolume({ id: 41, name: "data", sizeGiB: 10, format: "ext4" });
+await cloud.driver.provision(cloud.spec(1));
+await cloud.driver.attachVolume(41, 1, true);
+await bootAll(cloud, hosts);
+process.stdout.write("ready\n");
