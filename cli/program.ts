@@ -11,6 +11,7 @@ import { registerSecrets } from "./secrets/register.ts";
 
 type Global = { readonly quiet: boolean };
 type JsonOption = { readonly json?: boolean };
+type UpFlags = JsonOption & { readonly machines?: boolean };
 type InstanceOption = { readonly instance?: string };
 
 const ownVerbs = new Set(["ci", "local", "secrets", "doctor", "test", "help"]);
@@ -30,14 +31,15 @@ function registerUp(local: Command): void {
     .description("start the local cloud, bring a stack up on it, print its endpoints and its cost")
     .argument("[stack]", "stack to bring up (default: phase2)")
     .option("--json", "print the stack's outputs as JSON")
+    .option("--machines", "boot the servers instead of only answering the APIs (Linux, root)")
     .addOption(instanceOption("the stack's own"))
-    .action(async (given: string | undefined, options: InstanceOption & JsonOption, command: Command) => {
+    .action(async (given: string | undefined, options: InstanceOption & UpFlags, command: Command) => {
       const [{ localUp }, { chooseInstance, defaultStack }] = await Promise.all([
         import("./local/up.ts"),
         import("./local/instances.ts"),
       ]);
       const stack = given ?? defaultStack;
-      const chosen = { machines: false, json: options.json === true };
+      const chosen = { machines: options.machines === true, json: options.json === true };
       await localUp(await chooseInstance(options.instance, stack), stack, chosen, await progressOf(command));
     });
 }

@@ -79,7 +79,7 @@ const accessFaults = (plan: Plan): readonly Fault[] => [
     : [
         {
           field: "ssh.publicKeys",
-          value: Object.keys(Object.fromEntries(plan.sshKeys.map(({ name }) => [name, null]))).join(", "),
+          value: plan.sshKeys.map(({ name }) => name).join(", "),
           rule: "the delivery key of the stack is not among them, so machines would refuse it",
           fix: `run ./chitlaq secrets init ${plan.stack}`,
         },

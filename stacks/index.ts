@@ -1,10 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { loadPlatform } from "../config/pulumi.ts";
+import { loadPlatform, loadSecret } from "../config/pulumi.ts";
 import { serverTypeCatalogue } from "../cost/catalogue.ts";
 import { costOutput } from "../cost/estimate.ts";
 import { loadPriceBook } from "../cost/prices/book.ts";
 import { renderUserData } from "../ops/render/user-data.ts";
 import { buildPlan } from "../plan/build.ts";
+import { deliver, planDelivery } from "./delivery.ts";
 import { reportFaults } from "./faults.ts";
 import * as outputs from "./outputs.ts";
 import { createPlatform } from "./platform.ts";
@@ -12,9 +13,10 @@ import { createPlatform } from "./platform.ts";
 const book = loadPriceBook();
 const decided = reportFaults(() => {
   const plan = buildPlan(loadPlatform(), { stack: pulumi.getStack(), catalogue: serverTypeCatalogue(book) });
-  return { plan, cost: costOutput(plan, book) };
+  return { plan, cost: costOutput(plan, book), delivery: planDelivery(plan, loadSecret) };
 });
 const platform = createPlatform(decided.plan, renderUserData);
+if (decided.delivery !== null) deliver(decided.plan, platform, decided.delivery);
 
 export const endpoints = outputs.endpoints(decided.plan, platform);
 export const machines = outputs.machineOutputs(platform);

@@ -41,9 +41,9 @@ async function git(args: readonly string[]): Promise<string> {
   return ended.stdout.trim();
 }
 
-async function costDiff(options: ReportOptions, format: "--markdown" | "--json" | "--html"): Promise<string> {
+async function costDiff(options: ReportOptions, ...format: readonly string[]): Promise<string> {
   const at = options.at === undefined ? [] : ["--at", options.at];
-  const args = [join(repoRoot, "cli", "main.ts"), "cost", "diff", options.base, options.head, format, ...at];
+  const args = [join(repoRoot, "cli", "main.ts"), "cost", "diff", options.base, options.head, ...format, ...at];
   const ended: Finished = await run(process.execPath, args, { cwd: repoRoot, signal: interruption });
   if (ended.code !== 0 && ended.code !== gateSaidNo) throw new Fault(`cost diff failed:\n${ended.stderr.trim()}`);
   return ended.stdout;
@@ -136,13 +136,22 @@ export async function writeReport(options: ReportOptions, progress: Progress): P
     ]);
   }
   const folder = resolve(options.output);
+  const engine = `### What the engine would do
+
+${previewMarkdown(await previews(options.base, progress))}
+
+<sub>The older side was brought up on the local cloud, then this change was previewed against it.</sub>
+`;
+  // The engine's part is short and whole; the price part folds its sections until both fit into one comment.
+  const room = String(commentLimit - engine.length - 2);
   const [markdown, json, html] = await progress.step("Pricing the change", () =>
-    Promise.all([costDiff(options, "--markdown"), costDiff(options, "--json"), costDiff(options, "--html")]),
+    Promise.all([
+      costDiff(options, "--markdown", "--limit", room),
+      costDiff(options, "--json"),
+      costDiff(options, "--html"),
+    ]),
   );
-  const engine = previewMarkdown(await previews(options.base, progress));
-  const comment = `${markdown.trimEnd()}\n\n### What the engine would do\n\n${engine}\n\n<sub>The older side was brought up on the local cloud, then this change was previewed against it.</sub>\n`;
-  if (comment.length > commentLimit)
-    throw new Fault(`the comment has ${comment.length} characters, ${commentLimit} fit`);
+  const comment = `${markdown.trimEnd()}\n\n${engine}`;
   mkdirSync(folder, { recursive: true });
   const files = { "comment.md": comment, "cost.json": json, "cost.html": html, number: `${options.number}\n` };
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);

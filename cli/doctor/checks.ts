@@ -1,4 +1,4 @@
-/** What `./chitlaq doctor` looks at. Nothing is installed, built or downloaded here. */
+/** What `./chitlaq doctor` looks at. Nothing is downloaded or built here. */
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -62,9 +62,11 @@ function plugins(search: EngineSearch, pulumiHome: string): readonly Check[] {
 }
 
 function aptGroups(search: EngineSearch): readonly Check[] {
+  // Servers live in sbin, which is not on everybody's PATH.
+  const env = { PATH: `${search.env.PATH ?? ""}:/usr/sbin:/sbin` };
   return readAptPackages(search.repoRoot).map(({ purpose, use, packages: wanted }) => {
-    const missing = wanted.filter(({ program }) => findOnPath(program, search.env) === undefined);
-    const name = `${purpose}`;
+    const missing = wanted.filter(({ program }) => findOnPath(program, env) === undefined);
+    const name = `for ${purpose}`;
     if (missing.length === 0) return present(name, use);
     const list = missing.map((entry) => entry.name).join(" ");
     const found = `${use}: ${missing.map(({ program }) => program).join(", ")} not found`;
@@ -72,6 +74,21 @@ function aptGroups(search: EngineSearch): readonly Check[] {
   });
 }
 
+async function machines(): Promise<Check> {
+  const { machinesAvailable } = await import("../../local/machines/capability.ts");
+  const host = machinesAvailable();
+  const name = "machines on this host";
+  if (host.ok) return present(name, "./chitlaq local up --machines can boot servers");
+  return { name, status: "optional", found: "servers answer in the APIs only", fix: host.missing.join("; ") };
+}
+
 export async function runChecks(search: EngineSearch, pulumiHome: string): Promise<readonly Check[]> {
-  return [node(), packages(search), ...(await engine(search)), ...plugins(search, pulumiHome), ...aptGroups(search)];
+  return [
+    node(),
+    packages(search),
+    ...(await engine(search)),
+    ...plugins(search, pulumiHome),
+    ...aptGroups(search),
+    await machines(),
+  ];
 }

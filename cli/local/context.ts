@@ -4,6 +4,7 @@ import { engineEnvironment } from "../engine/environment.ts";
 import { ensurePlugins, type Plugin } from "../engine/plugins.ts";
 import type { EngineSearch } from "../engine/probe.ts";
 import { type Engine, resolveEngine } from "../engine/resolve.ts";
+import { Fault } from "../errors.ts";
 import { impatience, interruption } from "../interrupt.ts";
 import { cacheDir, pulumiHome, repoRoot } from "../paths.ts";
 import { type Finished, run, type RunOptions } from "../process/run.ts";
@@ -120,9 +121,28 @@ export async function withLocal<T>(
   }
 }
 
+/** Servers that were made as rows of a table do not become machines, so the kind of a running cloud is kept. */
+function requireKind(running: CloudEndpoints, start: CloudStart): void {
+  if (!start.machines || running.machines) return;
+  throw new Fault("--machines: this local cloud runs without machines, and its servers cannot become any.", [
+    "forget it and start again: ./chitlaq local reset",
+    "or use another one: --instance <name>",
+  ]);
+}
+
+async function requireMachines(): Promise<void> {
+  const { machinesAvailable } = await import("../../local/machines/capability.ts");
+  const host = machinesAvailable();
+  if (!host.ok) throw new Fault(`--machines: this host cannot run machines, it lacks ${host.missing.join(", ")}.`);
+}
+
 /** Says something only when there is something to wait for. */
 async function openCloud(start: CloudStart, progress: Progress) {
   const running = await runningCloud(start.stateDir);
-  if (running !== undefined) return { endpoints: running, started: false };
+  if (running !== undefined) {
+    requireKind(running, start);
+    return { endpoints: running, started: false };
+  }
+  if (start.machines) await requireMachines();
   return progress.step("Starting the local cloud", () => ensureCloud(start));
 }

@@ -32,7 +32,11 @@ export const machineNamed = (machines: readonly Machine[], name: string, owner: 
 /** How to log in to a machine of the plan. */
 export const connectionTo = (
   machine: Machine,
-  { plan, machines, privateKey }: {
+  {
+    plan,
+    machines,
+    privateKey,
+  }: {
     readonly plan: Plan;
     readonly machines: readonly Machine[];
     readonly privateKey: pulumi.Output<string>;

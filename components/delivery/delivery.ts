@@ -20,8 +20,8 @@ export type DeliveryArgs = {
   readonly privateKey: pulumi.Output<string>;
 };
 
-/** Runs on the machine; see there. */
-const receive = readFileSync(join(import.meta.dirname, "receive.sh"), "utf8");
+/** Runs on the machine. Without its comments, because the engine shows the command when it fails. */
+const receive = readFileSync(join(import.meta.dirname, "receive.sh"), "utf8").replaceAll(/^#.*\n/gm, "");
 
 const incoming = "/var/lib/chitlaq/incoming.sh";
 

@@ -7,6 +7,6 @@ state=/var/lib/chitlaq
 # A new machine may still be setting itself up. When that failed, the file set is what repairs it.
 timeout 1800 cloud-init status --wait </dev/null >/dev/null 2>&1 || true
 rm -rf "$state/incoming"
-mkdir -p -m 0700 "$state/incoming"
+mkdir -m 0700 "$state/incoming"
 sh "$state/incoming.sh" "$state/incoming"
 exec "$state/incoming/files/usr/local/sbin/chitlaq-deliver" "$state/incoming.sh"

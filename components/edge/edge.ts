@@ -18,9 +18,9 @@ export type EdgeArgs = {
 export class Edge extends pulumi.ComponentResource {
   /** Addresses under which the platform is reached, in the order of the plan. */
   readonly urls: readonly string[];
+  readonly zoneId: pulumi.Output<string>;
   readonly #name: string;
   readonly #child: ChildOptions;
-  readonly zoneId: pulumi.Output<string>;
 
   constructor(name: string, args: EdgeArgs, opts?: pulumi.ComponentResourceOptions) {
     const { edge } = args;

@@ -19,7 +19,11 @@ export type MachineArgs = {
   readonly firewallId: pulumi.Input<number> | null;
   readonly placementGroupId: pulumi.Input<number> | null;
   readonly volumes: readonly VolumePlan[];
-  /** Refuse whatever would take data or an address away. Off only on the way to taking the stack down. */
+  /**
+   * Refuse whatever would take data or an address away, in Pulumi and at Hetzner. Off only on the way to taking the stack
+   * down: the provider does not lift Hetzner's protection when it deletes, whatever its manual says
+   * (terraform-provider-hcloud issue 1206, open in July 2026).
+   */
   readonly protection: boolean;
 };
 

@@ -3,20 +3,15 @@ import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { Agent } from "./agents/link.ts";
 import type { CloudConfig } from "./agents/config.ts";
-import type { Door, InternetConfig } from "./agents/internet.ts";
+import type { InternetConfig } from "./agents/internet.ts";
 import { startAptCache, type AptCache } from "./aptCache.ts";
 import { claim, release, type Environment } from "./environment.ts";
 import { createBackbone, internetAddress } from "./network/apply.ts";
-import { socketPath } from "./state.ts";
-
-/** A host of the internet that a unix socket of this host serves. */
-export type InternetHost = { readonly names: readonly string[]; readonly doors: readonly Door[] };
+import { namesFolder, socketPath } from "./state.ts";
 
 /** What an environment has before its first server: namespaces, helper processes, and someone who clears up after a crash. */
 export type Backbone = {
   readonly cloud: Agent<CloudConfig>;
-  /** Puts a host into the internet, or replaces the one at its addresses; the resolvers know its names. */
-  openHost(host: InternetHost): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -39,46 +34,48 @@ const startReaper = (environment: Environment): (() => Promise<void>) => {
   };
 };
 
+type Parts = { readonly cloud: Agent<CloudConfig>; readonly internet: Agent<InternetConfig>; readonly apt: AptCache };
+
+const startParts = async (environment: Environment, log: (line: string) => void): Promise<Parts> => {
+  await createBackbone(environment);
+  const { id, cloud, internet } = environment;
+  const socket = (name: string): string => socketPath(environment, name);
+  const parts = {
+    cloud: new Agent<CloudConfig>(id, cloud, "cloud.ts", [socket("cloud")], log),
+    internet: new Agent<InternetConfig>(
+      id,
+      internet,
+      "internet.ts",
+      [socket("internet"), namesFolder(environment)],
+      log,
+    ),
+    apt: await startAptCache({ socket: socket("apt"), log }),
+  };
+  await parts.internet.configure({
+    names: Object.fromEntries(debianMirrors.map((name) => [name, internetAddress.mirror])),
+    doors: [{ address: internetAddress.mirror, port: 80, socket: socket("apt") }],
+  });
+  await parts.cloud.configure({ leases: [], instances: [], balancers: [] });
+  return parts;
+};
+
+/** Claims the environment and starts what every machine needs. What fails half-way leaves nothing behind. */
 export const startBackbone = async (environment: Environment, log: (line: string) => void): Promise<Backbone> => {
   await claim(environment);
   const dismissReaper = startReaper(environment);
-  await createBackbone(environment);
-  const cloud = new Agent<CloudConfig>(
-    environment.id,
-    environment.cloud,
-    "cloud.ts",
-    [socketPath(environment, "cloud")],
-    log,
-  );
-  const internet = new Agent<InternetConfig>(
-    environment.id,
-    environment.internet,
-    "internet.ts",
-    [socketPath(environment, "internet")],
-    log,
-  );
-  const apt: AptCache = await startAptCache({ socket: socketPath(environment, "apt"), log });
-  const hosts = new Map<string, InternetHost>();
-  const openHost = async (host: InternetHost): Promise<void> => {
-    hosts.set(host.names.join(), host);
-    const all = [...hosts.values()];
-    const names = Object.fromEntries(
-      all.flatMap(({ names: own, doors }) => own.map((name) => [name, doors[0]?.address ?? internetAddress.client])),
-    );
-    await internet.configure({ names, doors: all.flatMap(({ doors }) => doors) });
+  const end = async (): Promise<void> => {
+    await release(environment);
+    await dismissReaper();
   };
-  await openHost({
-    names: debianMirrors,
-    doors: [{ address: internetAddress.mirror, port: 80, socket: socketPath(environment, "apt") }],
-  });
-  await cloud.configure({ leases: [], instances: [], balancers: [] });
-  return {
-    cloud,
-    openHost,
-    close: async () => {
+  try {
+    const { cloud, internet, apt } = await startParts(environment, log);
+    const close = async (): Promise<void> => {
       await Promise.all([cloud.stop(), internet.stop(), apt.close()]);
-      await release(environment);
-      await dismissReaper();
-    },
-  };
+      await end();
+    };
+    return { cloud, close };
+  } catch (error) {
+    await end();
+    throw error;
+  }
 };

@@ -31,6 +31,17 @@ export const ensureGroups = (environment: string, member: string): string[] => {
   return groups;
 };
 
+/**
+ * Where a process that joins a machine from outside belongs. On a unified host nspawn divides the machine's group, and a
+ * divided group takes no process of its own.
+ */
+export const guestGroups = (groups: readonly string[]): readonly string[] => {
+  if (!isUnified()) return groups;
+  const guests = groups.map((group) => join(group, "guests"));
+  for (const group of guests) mkdirSync(group, { recursive: true });
+  return guests;
+};
+
 const periodMicroseconds = 100_000;
 
 /** Limits the groups to the memory and processors of a server type. */

@@ -3,7 +3,7 @@ import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { MachineSpec } from "../hetzner/driver.ts";
 import { readJson, writeJson, type Environment } from "./environment.ts";
-import { ensureRoot, type RootKind } from "./image.ts";
+import { ensureBase, ensureTweaks, type RootKind } from "./image.ts";
 import { must } from "./run.ts";
 
 /** Files of one server. `merged` is its disk as the machine sees it, also while the machine is off. */
@@ -20,10 +20,10 @@ export type DiskPaths = {
   readonly devices: string;
 };
 
-/** What the driver keeps of a server on disk. */
-export type ServerRecord = { readonly spec: MachineSpec; readonly root: RootKind };
+/** What the driver keeps of a server on disk. `base` is the folder its disk stands on: another one would not fit. */
+export type ServerRecord = { readonly spec: MachineSpec; readonly base: string };
 
-type SnapshotRecord = { readonly root: RootKind; readonly layers: number };
+type SnapshotRecord = { readonly base: string };
 
 export const diskOf = (environment: Environment, id: number): DiskPaths => {
   const folder = join(environment.folder, "servers", String(id));
@@ -68,18 +68,16 @@ const layersIn = async (folder: string): Promise<string[]> =>
     : [];
 
 /** Mounts the disk of a server; does nothing when it is mounted. */
-export const mountDisk = async (
-  environment: Environment,
-  record: ServerRecord,
-  log: (line: string) => void,
-): Promise<void> => {
-  const disk = diskOf(environment, record.spec.id);
+export const mountDisk = async (environment: Environment, { spec, base }: ServerRecord): Promise<void> => {
+  const disk = diskOf(environment, spec.id);
   if (isMounted(disk.merged)) return;
-  const { base, tweaks } = await ensureRoot(record.root, log);
+  if (!existsSync(base)) {
+    throw new Error(`server ${spec.id}: its disk stands on ${base}, which is gone; rebuild or delete the server`);
+  }
   for (const folder of [disk.upper, disk.work, disk.merged]) await mkdir(folder, { recursive: true });
-  const lower = [...(await layersIn(disk.layers)), tweaks, base].join(":");
+  const lower = [...(await layersIn(disk.layers)), await ensureTweaks(), base].join(":");
   const options = `lowerdir=${lower},upperdir=${disk.upper},workdir=${disk.work}`;
-  await must("mount", ["-t", "overlay", `hz-${environment.id}-${record.spec.id}`, "-o", options, disk.merged]);
+  await must("mount", ["-t", "overlay", `hz-${environment.id}-${spec.id}`, "-o", options, disk.merged]);
 };
 
 export const unmountDisk = async (environment: Environment, id: number): Promise<void> => {
@@ -87,15 +85,10 @@ export const unmountDisk = async (environment: Environment, id: number): Promise
   if (isMounted(merged)) await must("umount", [merged]);
 };
 
-const imageOf = (
-  environment: Environment,
-  image: string,
-  debian: RootKind,
-): { readonly root: RootKind; readonly snapshot: string | null } => {
-  if (image === "debian-13") return { root: debian, snapshot: null };
+const findSnapshot = (environment: Environment, image: string): { readonly base: string; readonly folder: string } => {
   const folder = snapshotFolder(environment, Number(image));
   const record = /^\d+$/.test(image) ? readJson<SnapshotRecord>(join(folder, "snapshot.json")) : null;
-  if (record !== null) return { root: record.root, snapshot: folder };
+  if (record !== null) return { base: record.base, folder };
   throw new Error(
     `image ${image}: machines of the local cloud boot debian-13 or a snapshot made here; choose one of these`,
   );
@@ -108,16 +101,17 @@ export const createDisk = async (
   debian: RootKind,
   log: (line: string) => void,
 ): Promise<ServerRecord> => {
-  const { root, snapshot } = imageOf(environment, spec.image, debian);
+  const snapshot = spec.image === "debian-13" ? null : findSnapshot(environment, spec.image);
+  const base = snapshot?.base ?? (await ensureBase(debian, log));
   const disk = diskOf(environment, spec.id);
   await unmountDisk(environment, spec.id);
   for (const folder of [disk.upper, disk.work, disk.layers]) await rm(folder, { recursive: true, force: true });
   await mkdir(disk.folder, { recursive: true });
-  if (snapshot !== null) await must("cp", ["-a", "--reflink=auto", join(snapshot, "layers"), disk.layers]);
+  if (snapshot !== null) await must("cp", ["-a", "--reflink=auto", join(snapshot.folder, "layers"), disk.layers]);
   await writeFile(disk.serial, `${spec.id}\n`);
   await writeFile(disk.devices, "");
-  const record = { spec, root };
-  await mountDisk(environment, record, log);
+  const record = { spec, base };
+  await mountDisk(environment, record);
   // Written last: a server without a record was never finished and is made anew.
   writeServer(environment, record);
   return record;
@@ -143,7 +137,7 @@ export const createSnapshot = async (
   for (const [index, source] of sources.entries()) {
     await must("cp", ["-a", "--reflink=auto", source, join(target, "layers", String(index))]);
   }
-  writeJson(join(target, "snapshot.json"), { root: record.root, layers: sources.length } satisfies SnapshotRecord);
+  writeJson(join(target, "snapshot.json"), { base: record.base } satisfies SnapshotRecord);
 };
 
 export const removeSnapshot = (environment: Environment, imageId: number): Promise<void> =>

@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import type { MachineDriver, MachineSize, MachineSpec, Topology, VolumeSpec } from "../hetzner/driver.ts";
-import { startBackbone, type Backbone, type InternetHost } from "./backbone.ts";
+import { startBackbone, type Backbone } from "./backbone.ts";
 import { machinesAvailable } from "./capability.ts";
 import { groupsOf, limitGroups } from "./cgroup.ts";
-import { createDisk, createSnapshot, diskOf, removeDisk, removeSnapshot } from "./disk.ts";
+import { createDisk, createSnapshot, diskOf, mountDisk, removeDisk, removeSnapshot } from "./disk.ts";
 import { environmentOf, type Environment } from "./environment.ts";
 import { Fleet, type PowerListener } from "./fleet.ts";
 import type { RootKind } from "./image.ts";
@@ -18,8 +18,6 @@ export type MachineDriverOptions = {
 };
 
 export type LocalMachineDriver = MachineDriver & {
-  /** Puts a host into the internet namespace that a unix socket of this host serves. */
-  openHost(host: InternetHost): Promise<void>;
   /** Pulls every plug and removes everything but the disks. */
   close(): Promise<void>;
 };
@@ -56,6 +54,7 @@ class LocalMachines implements LocalMachineDriver {
     return this.#fleet.withServer(id, async () => {
       const record = this.#fleet.record(id);
       const machine = await this.#fleet.machine(id);
+      await mountDisk(this.#environment, record);
       const attached = await volumes.volumesOf(this.#environment, id);
       await writeFile(diskOf(this.#environment, id).devices, volumes.deviceLines(attached));
       await machine.start(record);
@@ -140,10 +139,6 @@ class LocalMachines implements LocalMachineDriver {
 
   onPowerChange(listener: PowerListener): void {
     this.#fleet.onPowerChange(listener);
-  }
-
-  openHost(host: InternetHost): Promise<void> {
-    return this.#backbone.openHost(host);
   }
 
   async close(): Promise<void> {

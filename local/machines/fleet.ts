@@ -37,8 +37,9 @@ export class Fleet {
   /** Takes up the servers that an earlier process left, all off. */
   async restore(): Promise<void> {
     for (const record of await storedServers(this.environment)) {
-      await mountDisk(this.environment, record, this.log);
       this.#records.set(record.spec.id, record);
+      // One server that cannot come back must not keep the others away; starting it says the same again.
+      await mountDisk(this.environment, record).catch((error: Error) => this.log(error.message));
       await this.machine(record.spec.id);
     }
     this.publish();
@@ -138,12 +139,13 @@ export class Fleet {
   }
 
   publish(): void {
-    const { id, cloud, internet } = this.environment;
+    const { id, cloud, internet, runtime } = this.environment;
     writeState(this.environment, {
       id,
       owner: processRef(process.pid),
       cloud,
       internet,
+      runtime,
       cloudSocket: socketPath(this.environment, "cloud"),
       internetSocket: socketPath(this.environment, "internet"),
       machines: [...this.#records.values()].map((record) => this.#stateOf(record)),

@@ -1,14 +1,11 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { cp, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { must } from "./run.ts";
 
 /** `baked` has the packages of all roles installed and switched off; `stock` is what Hetzner's image brings. */
 export type RootKind = "baked" | "stock";
-
-/** Lower layers of a machine's disk, read-only: Debian and, above it, what stands for Hetzner's hypervisor and hc-utils. */
-export type Root = { readonly base: string; readonly tweaks: string };
 
 const suite = "trixie";
 const here = import.meta.dirname;
@@ -42,7 +39,11 @@ const baseFolder = (kind: RootKind): string => {
 /** Whether the base of this kind is built already, so that no `mmdebstrap` is needed. */
 export const rootExists = (kind: RootKind): boolean => existsSync(baseFolder(kind));
 
-const ensureBase = async (kind: RootKind, log: (line: string) => void): Promise<string> => {
+/** Outdated bases that are kept: disks of stopped environments may stand on them. */
+const keptBases = 2;
+
+/** The folder with Debian for machines of this kind; built when it is missing, which takes about a minute and 1 GB. */
+export const ensureBase = async (kind: RootKind, log: (line: string) => void): Promise<string> => {
   const base = baseFolder(kind);
   if (existsSync(base)) return base;
   log(`building the ${kind} Debian 13 image of the machines, once (about a minute, 1 GB)`);
@@ -50,17 +51,24 @@ const ensureBase = async (kind: RootKind, log: (line: string) => void): Promise<
   const { packages, units } = contentOf(kind);
   // Two environments may start at the same time; the second waits and finds the work done.
   await must("flock", [`${base}.lock`, "sh", builder, base, suite, packages, units]);
-  for (const name of await readdir(cache)) {
-    const folder = join(cache, name);
-    if (name.startsWith(`base-${kind}-`) && /-[0-9a-f]{12}$/.test(name) && folder !== base) await removeUnused(folder);
-  }
+  await removeOutdated(`base-${kind}`, base, keptBases);
   return base;
 };
 
-/** Removes an outdated base, unless a machine of another environment still stands on it. */
-const removeUnused = async (folder: string): Promise<void> => {
-  if (readFileSync("/proc/mounts", "utf8").includes(folder)) return;
-  await rm(folder, { recursive: true, force: true });
+/** Removes all but the newest `kept` other versions of this name, unless a machine of some environment stands on one. */
+const removeOutdated = async (name: string, current: string, kept: number): Promise<void> => {
+  const mounts = readFileSync("/proc/mounts", "utf8");
+  const entries = (await readdir(cache)).filter(
+    (entry) => entry.startsWith(`${name}-`) && /-[0-9a-f]{12}$/.test(entry),
+  );
+  const others = entries
+    .map((entry) => join(cache, entry))
+    .filter((folder) => folder !== current)
+    .map((folder) => ({ folder, age: statSync(folder).mtimeMs }))
+    .sort((a, b) => b.age - a.age);
+  for (const { folder } of others.slice(kept)) {
+    if (!mounts.includes(folder)) await rm(folder, { recursive: true, force: true });
+  }
 };
 
 const filesBelow = async (folder: string): Promise<string[]> => {
@@ -71,8 +79,11 @@ const filesBelow = async (folder: string): Promise<string[]> => {
     .sort();
 };
 
-/** A copy of `tweaks/` outside the working tree: owned by root whoever owns the tree, and stable while machines run on it. */
-const ensureTweaks = async (): Promise<string> => {
+/**
+ * The layer above Debian that stands for Hetzner's hypervisor and hc-utils. A copy of `tweaks/` outside the working tree: owned
+ * by root whoever owns the tree, and stable while machines run on it.
+ */
+export const ensureTweaks = async (): Promise<string> => {
   const source = join(here, "tweaks");
   const hash = createHash("sha256");
   for (const file of await filesBelow(source))
@@ -89,11 +100,6 @@ const ensureTweaks = async (): Promise<string> => {
     if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
     return rm(partial, { recursive: true, force: true });
   });
+  await removeOutdated("tweaks", target, 0);
   return target;
-};
-
-/** The lower layers for machines of this kind; builds and caches what is missing. */
-export const ensureRoot = async (kind: RootKind, log: (line: string) => void): Promise<Root> => {
-  const [base, tweaks] = await Promise.all([ensureBase(kind, log), ensureTweaks()]);
-  return { base, tweaks };
 };

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { withoutClock } from "./boot.ts";
+import { guestGroups } from "./cgroup.ts";
 import type { ProcessRef } from "./environment.ts";
 import { run, type Outcome, type RunOptions } from "./run.ts";
 
@@ -18,7 +19,7 @@ export const commandInside = (
   "sh",
   [
     join(here, "enter.sh"),
-    ...groups,
+    ...guestGroups(groups),
     "--",
     ...withoutClock,
     "nsenter",

@@ -31,12 +31,17 @@ export type EnvironmentState = {
   /** Unix sockets that connect from inside a namespace; see `openTunnel`. */
   readonly cloudSocket: string;
   readonly internetSocket: string;
+  /** Sockets, pids and names of the environment; gone when it ends. */
+  readonly runtime: string;
   readonly machines: readonly MachineState[];
 };
 
 const stateFile = (environment: Environment): string => join(environment.runtime, "state.json");
 
 export const socketPath = (environment: Environment, name: string): string => join(environment.runtime, `${name}.sock`);
+
+/** Folder with a file per host name that {@link addInternetHost} put into the internet; its content is the address. */
+export const namesFolder = (environment: Pick<Environment, "runtime">): string => join(environment.runtime, "names");
 
 export const writeState = (environment: Environment, state: EnvironmentState): void =>
   writeJson(stateFile(environment), state);

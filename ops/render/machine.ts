@@ -11,13 +11,15 @@ export function machineFiles(plan: Plan, machineName: string): readonly MachineF
   const machine = machineOf(plan, machineName);
   const parts = partsOf(plan, machine);
   const files = [...parts.flatMap((part) => part.files), ...listFiles(parts)];
-  return uniqueBy(files, ({ path }) => path).toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  return uniqueBy(files, ({ path }) => path).toSorted((a, b) => byCodeUnits(a.path, b.path));
 }
 
 /** Secrets the machine waits for before its services start, sorted by name. */
 export function requiredSecrets(plan: Plan, machineName: string): readonly RequiredSecret[] {
   return secretsOf(partsOf(plan, machineOf(plan, machineName)));
 }
+
+const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Ends a file in the file set; no file may hold it as a line. */
 const endOfFile = "END-OF-FILE";
@@ -52,14 +54,14 @@ function listFiles(parts: readonly Part[]): readonly MachineFile[] {
     parts.flatMap((part) => part.users),
     ({ name }) => name,
   );
-  const readers = [...new Set(parts.flatMap(({ tlsReaders }) => tlsReaders))].toSorted();
+  const readers = [...new Set(parts.flatMap(({ tlsReaders }) => tlsReaders))].toSorted(byCodeUnits);
   const directories = uniqueBy(
     parts.flatMap((part) => part.directories),
     ({ path }) => path,
   );
   const units = parts.flatMap((part) => part.units);
   const checks = parts.flatMap((part) => part.checks);
-  const packages = [...new Set(parts.flatMap((part) => part.packages))].toSorted();
+  const packages = [...new Set(parts.flatMap((part) => part.packages))].toSorted(byCodeUnits);
   return [
     file("/etc/chitlaq/packages", table(packages.map((name) => [name])), { stage: "early" }),
     file("/etc/chitlaq/units.tsv", table(units.map(({ when, unit, refresh }) => [when, unit, refresh]))),
@@ -88,7 +90,7 @@ function secretsOf(parts: readonly Part[]): readonly RequiredSecret[] {
     const known = byName.get(secret.name);
     if (known === undefined || known.group === "root") byName.set(secret.name, secret);
   }
-  return [...byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return [...byName.values()].toSorted((a, b) => byCodeUnits(a.name, b.name));
 }
 
 /** Equal twins are one; two different things under one name are a fault of the parts. */

@@ -38,8 +38,17 @@ test("a bare machine: what is missing, and a way to get each of it", async (t) =
   assert.match(named("engine").fix ?? "", /pulumi\.com\/docs\/install.*go\.dev/);
   assert.equal(named("plugin hcloud").status, "optional");
   assert.match(named("plugin hcloud").fix ?? "", /pulumi plugin install resource hcloud \d/);
-  assert.match(named("clients").fix ?? "", /^apt-get install --no-install-recommends .*hcloud-cli/);
   for (const { status, fix } of checks) assert.equal(fix === null, status === "present");
+});
+
+test("programs of the Debian packages are looked for by purpose, with one command for all that is missing", async (t) => {
+  for (const { name, status, found, fix } of (await checksOnBareMachine(t)).filter((check) =>
+    check.name.startsWith("for "),
+  )) {
+    if (status === "present") continue;
+    assert.match(fix ?? "", /^apt-get install --no-install-recommends \S+/, name);
+    assert.match(found, /not found$/);
+  }
 });
 
 test("the report shows a mark, the finding and the way out on a line of its own", () => {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Fault } from "../../cli/errors.ts";
+import { repoRoot } from "../../cli/paths.ts";
 import { createApi } from "../../cli/recovery/api.ts";
 import { settle } from "../../cli/recovery/hetzner.ts";
 import { type Deployment, isRecoverable, removeOrphans } from "../../cli/recovery/recover.ts";
-import { captureProgram, planOf, stacks } from "../stacks/programs.ts";
 import { type Api, type LocalCloud, startLocalCloud } from "../support/local-cloud.ts";
 
 const never = new AbortController().signal;
@@ -225,10 +227,11 @@ test("what a cut-off creation left is removed, and nothing else", async (t) => {
 });
 
 test("the recovery knows every resource type the program registers", async (t) => {
-  for (const stack of stacks) {
-    await t.test(stack, async () => {
-      const { resources } = await captureProgram(planOf(stack));
-      const types = new Set(resources.map(({ type }) => type));
+  const folder = join(repoRoot, "test", "golden", "stacks");
+  for (const file of readdirSync(folder)) {
+    await t.test(file, () => {
+      const tree = readFileSync(join(folder, file), "utf8");
+      const types = new Set([...tree.matchAll(/\((\w+:\w+\/\w+:\w+)\)/g)].map(([, type]) => type ?? ""));
       assert.ok(types.has("hcloud:index/server:Server"));
       assert.deepEqual(
         [...types].filter((type) => !isRecoverable(type)),

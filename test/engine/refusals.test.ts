@@ -2,17 +2,31 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertConverged, configure, inventory, names, nothing, startBench } from "./support.ts";
 
+type Case = { readonly platform: Readonly<Record<string, unknown>>; readonly messages: readonly RegExp[] };
+
+const cases: readonly Case[] = [
+  {
+    // Refused by the schema.
+    platform: { location: "moon", api: { count: 0, colour: "red" } },
+    messages: [/location: "?moon/, /api\.count: 0 given/, /colour/],
+  },
+  {
+    // Refused by the plan: a retired type, and one that is too small.
+    platform: { location: "ash", api: { serverType: "cx22" }, database: { serverType: "ccx13" } },
+    messages: [/api\.serverType: cx22/, /database\.serverType: ccx13/],
+  },
+];
+
 test("faults of the stack's file are shown all at once, without a stack trace, and change nothing", async (t) => {
   const bench = await startBench(t, "phase2");
-  configure(bench, { location: "moon", api: { count: 0, colour: "red" } });
-  for (const run of [await bench.project.preview(), await bench.project.up()]) {
-    assert.notEqual(run.code, 0);
-    const errors = run.errors();
-    assert.match(errors, /location: "?moon/);
-    assert.match(errors, /api\.count: 0 given/);
-    assert.match(errors, /colour/);
-    assert.doesNotMatch(errors, /^\s+at /m, "a stack trace helps nobody here");
-    assert.doesNotMatch(errors, /unhandled/i);
+  for (const { platform, messages } of cases) {
+    configure(bench, platform);
+    for (const run of [await bench.project.preview(), await bench.project.up()]) {
+      assert.notEqual(run.code, 0);
+      for (const message of messages) assert.match(run.errors(), message);
+      assert.doesNotMatch(run.errors(), /^\s+at /m, "a stack trace helps nobody here");
+      assert.doesNotMatch(run.errors(), /unhandled/i);
+    }
   }
   assert.deepEqual(await names(bench), nothing);
 });

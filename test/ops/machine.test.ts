@@ -213,7 +213,7 @@ suite("network", () => {
     const lines = filter.split("\n").filter((line) => line.includes("dport 443"));
     assert.equal(lines.length, 2);
     const sources = lines.flatMap((line) => /\{ (.*) \}/.exec(line)?.[1]?.split(", ") ?? []);
-    assert.deepEqual(sources.toSorted(), [...phase2.edge.originRanges.ranges].toSorted());
+    assert.deepEqual(new Set(sources), new Set(phase2.edge.originRanges.ranges));
   });
 });
 
@@ -438,6 +438,57 @@ suite("application", () => {
     assert.equal(limit("postgresql@17-main.service.d/chitlaq.conf"), String(budget?.postgresql));
     assert.equal(limit("valkey-server.service.d/chitlaq.conf"), String(budget?.redis));
     assert.equal(limit("nginx.service.d/chitlaq.conf"), String(budget?.nginx));
+  });
+});
+
+suite("k3s", () => {
+  type Server = Readonly<Record<string, unknown>> & { readonly "kube-apiserver-arg": readonly string[] };
+  const server = (name: string) => parse(contentOf(phase3, name, "/etc/rancher/k3s/config.yaml")) as Server;
+
+  test("servers agree on everything but their own name and address", () => {
+    const shared = (name: string) => {
+      const { "node-name": _name, "node-ip": _ip, "advertise-address": _address, ...rest } = server(name);
+      return rest;
+    };
+    assert.deepEqual(shared("k3s-server-2"), shared("k3s-server-1"));
+    assert.deepEqual(shared("k3s-server-3"), shared("k3s-server-1"));
+  });
+
+  test("secrets are encrypted, pods restricted, requests logged, snapshots taken every half hour off the machine", () => {
+    const settings = server("k3s-server-1");
+    assert.equal(settings["secrets-encryption"], true);
+    assert.equal(settings["protect-kernel-defaults"], true);
+    assert.equal(settings["etcd-snapshot-schedule-cron"], "*/30 * * * *");
+    assert.equal(settings["etcd-s3"], true);
+    assert.ok(!JSON.stringify(settings).includes("etcd-s3-access-key"));
+    assert.ok(settings["kube-apiserver-arg"].includes("audit-policy-file=/etc/rancher/k3s/audit.yaml"));
+    assert.match(contentOf(phase3, "k3s-server-1", "/etc/rancher/k3s/admission.yaml"), /enforce: restricted/);
+  });
+
+  test("the first server alone may start the cluster; the others wait for it", () => {
+    const environment = (name: string) => contentOf(phase3, name, "/etc/chitlaq/k3s.env");
+    assert.match(environment("k3s-server-1"), /^FIRST='yes'$/m);
+    assert.match(environment("k3s-server-3"), /^FIRST='no'$/m);
+    const first = phase3.services.k3s?.servers[0]?.ip ?? "";
+    assert.match(environment("k3s-server-3"), new RegExp(`^OTHER_SERVERS='${first} `, "m"));
+    assert.ok(!("cluster-init" in server("k3s-server-1")), "a rebuilt first server must not start a second cluster");
+  });
+
+  test("the binary is pinned and checked before it is installed", () => {
+    const install = contentOf(phase3, "k3s-agent-1", "/usr/local/lib/chitlaq/activate.d/50-k3s");
+    assert.match(contentOf(phase3, "k3s-agent-1", "/etc/chitlaq/k3s.env"), /^K3S_VERSION='v\d+\.\d+\.\d+\+k3s\d+'$/m);
+    assert.ok(install.indexOf("sha256sum --check") < install.indexOf("install -m 0755"));
+  });
+
+  test("agents hold the agent token only", () => {
+    assert.deepEqual(secretNames(phase3, "k3s-agent-1"), ["k3s-agent-token"]);
+    assert.ok(secretNames(phase3, "k3s-server-1").includes("k3s-server-token"));
+  });
+
+  test("pods cannot ask the metadata service", () => {
+    const filter = contentOf(phase3, "k3s-agent-1", "/etc/nftables.conf");
+    assert.match(filter, /ip saddr 10\.42\.0\.0\/16 ip daddr 169\.254\.169\.254 drop/);
+    assert.ok(!contentOf(phase2, "api-1", "/etc/nftables.conf").includes("169.254.169.254 drop"));
   });
 });
 

@@ -58,7 +58,7 @@ export class Agent<T> {
     stdin.on("error", () => undefined);
     createInterface({ input: stderr }).on("line", (line) => log(`${script}: ${line}`));
     this.#answers = createInterface({ input: stdout }).on("line", (line) => this.#onAnswer(line));
-    this.#child.on("exit", (code) => this.#onExit(code));
+    this.#child.on("exit", (code) => this.#onExit(code, log));
   }
 
   get pid(): number {
@@ -92,8 +92,9 @@ export class Agent<T> {
     else waiting?.reject(new Error(`${this.#name}: ${answer}`));
   }
 
-  #onExit(code: number | null): void {
+  #onExit(code: number | null, log: (line: string) => void): void {
     this.#answers.close();
+    if (code !== 0) log(`${this.#name} ended with ${code ?? "a signal"}`);
     for (const { reject } of this.#waiting.splice(0))
       reject(new Error(`${this.#name} ended with ${code ?? "a signal"}`));
   }

@@ -36,6 +36,8 @@ export type PropertySpec = {
   readonly autoname?: true;
   /** The API never shows it: state keeps what the program gave. */
   readonly unread?: true;
+  /** An import leaves it out: another property says where it belongs, and the two exclude each other. */
+  readonly unimported?: true;
   /** What state stores instead of the value itself (a hash of long or confidential text). */
   readonly stored?: (value: Value) => Value;
   /** Equality beyond spelling, for example of addresses. */

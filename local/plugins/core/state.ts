@@ -73,7 +73,9 @@ const inputAfterRead = (spec: PropertySpec, before: Value | undefined, live: Val
 };
 
 const importedInput = (spec: PropertySpec, live: Value | undefined): Value | undefined =>
-  spec.unread === true || (isEmpty(live) && spec.presence !== "required" && spec.default === undefined)
+  spec.unread === true ||
+  spec.unimported === true ||
+  (isEmpty(live) && spec.presence !== "required" && spec.default === undefined)
     ? undefined
     : asInputOrNothing(spec, live);
 

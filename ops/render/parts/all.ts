@@ -4,6 +4,7 @@ import { appPart, databaseDoorPart } from "./app.ts";
 import { backupPart } from "./backup.ts";
 import { commonPart } from "./common.ts";
 import { gatewayPart } from "./gateway.ts";
+import { k3sPart } from "./k3s.ts";
 import { loadBalancerPart } from "./loadBalancer.ts";
 import { etcdPart, patroniPart } from "./patroni.ts";
 import { postgresPart, singleClusterPart } from "./postgres.ts";
@@ -21,6 +22,7 @@ export function partsOf(plan: Plan, machine: Machine): readonly Part[] {
     redisPart(plan, machine),
     databaseDoorPart(plan, machine),
     appPart(plan, machine),
+    k3sPart(plan, machine),
     loadBalancerPart(plan, machine),
     backupPart(plan, machine),
   ];

@@ -36,7 +36,10 @@ export function commonPart(plan: Plan, machine: Machine): Part {
       { name: "packet-filter", command: "nft list table inet chitlaq" },
       { name: "node-exporter", command: `curl -fsS -o /dev/null http://${machine.privateIp}:9100/metrics` },
     ],
-    directories: [{ path: "/etc/nftables.d", mode: "0755", owner: "root", group: "root" }],
+    directories: [
+      { path: "/etc/nftables.d", mode: "0755", owner: "root", group: "root" },
+      { path: "/root/.ssh", mode: "0700", owner: "root", group: "root" },
+    ],
   });
 }
 
@@ -48,6 +51,7 @@ function machineryFiles(): readonly MachineFile[] {
     script(`${sbin}/chitlaq-apply`, "common/apply.sh", { stage: "early" }),
     script(`${sbin}/chitlaq-converge`, "common/converge.sh", { stage: "early" }),
     script(`${sbin}/chitlaq-activate`, "common/activate.sh"),
+    script(`${sbin}/chitlaq-deliver`, "common/deliver.sh"),
     script(`${sbin}/chitlaq-secrets`, "common/secrets.sh"),
     script(`${sbin}/chitlaq-health`, "common/health.sh"),
     script(`${libraries}/network`, "common/network.sh", { stage: "early" }),
@@ -83,6 +87,12 @@ function networkFiles(plan: Plan, machine: Machine): readonly MachineFile[] {
     file("/etc/chitlaq/machine.env", environment, { stage: "early" }),
     file("/etc/ssh/sshd_config.d/10-chitlaq.conf", sshd, { action: "reload:ssh.service" }),
     file("/etc/hosts", hosts, { stage: "early" }),
+    // A machine takes its keys from Hetzner at its first boot; changes of the list reach it here.
+    file(
+      "/root/.ssh/authorized_keys",
+      filled("common/authorized_keys.tmpl", "text", { keys: plan.sshKeys.map(({ publicKey }) => publicKey) }),
+      { mode: "0600" },
+    ),
   ];
   if (isPublic) return files;
   const resolvers = filled("common/resolv.conf.tmpl", "text", { nameservers });

@@ -91,6 +91,8 @@ export function postgresPart(plan: Plan, machine: Machine): Part | null {
       script(`${libraries}/database-roles`, "database/database-roles.sh"),
       script(`${libraries}/database`, "database/database.sh"),
       unitFile("chitlaq-database.service", asset("database/chitlaq-database.service")),
+      unitFile("chitlaq-heartbeat.service", asset("database/chitlaq-heartbeat.service")),
+      unitFile("chitlaq-heartbeat.timer", asset("database/chitlaq-heartbeat.timer")),
       script(`${libraries}/activate.d/20-database`, "database/activate.sh"),
       ...poolerFiles(database, member.ip),
     ],
@@ -98,6 +100,7 @@ export function postgresPart(plan: Plan, machine: Machine): Part | null {
       { when: "boot", unit: "chitlaq-volume.service", refresh: "none" },
       { when: "secrets", unit: "pgbouncer.service", refresh: "reload" },
       { when: "secrets", unit: "chitlaq-database.service", refresh: "restart" },
+      { when: "secrets", unit: "chitlaq-heartbeat.timer", refresh: "none" },
     ],
     secrets: [...machineCertificate(machine), { ...appPassword, mode: "0640", group: "postgres" }],
     checks: [

@@ -1,5 +1,5 @@
 import { Server } from "node:net";
-import Fastify from "fastify";
+import Fastify, { LogController } from "fastify";
 import { isConnectionFault } from "./database.js";
 import { registerRoutes } from "./routes.js";
 import { createSockets } from "./sockets.js";
@@ -8,7 +8,7 @@ import { createSockets } from "./sockets.js";
 export function createApp({ settings, pool, redis, subscriber, sessions, metrics, logger }) {
   const app = Fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     trustProxy: true,
     bodyLimit: 64 * 1_024,
     keepAliveTimeout: 75_000,

@@ -385,6 +385,11 @@ table inet chitlaq {
     ip6 saddr { 2400:cb00::/32, 2606:4700::/32, 2803:f800::/32, 2405:b500::/32, 2405:8100::/32, 2a06:98c0::/29, 2c0f:f248::/32 } tcp dport 443 accept comment "HTTPS from the edge"
   }
 
+  # Pods have no business with the metadata service either; their other ways are the cluster's own affair.
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+  }
+
   chain output {
     type filter hook output priority filter; policy accept;
 
@@ -1072,12 +1077,18 @@ d /etc/chitlaq/rendered 0711 root root -
 d /var/lib/chitlaq 0755 root root -
 d /var/lib/prometheus/node-exporter 0755 root root -
 d /etc/nftables.d 0755 root root -
+d /root/.ssh 0700 root root -
 d /var/log/postgresql 1775 root postgres -
 d /opt/chitlaq 0755 root root -
 d /var/cache/nginx 0755 root root -
 d /var/lib/chitlaq/backup 0755 root root -
 d /etc/pgbackrest/conf.d 0750 root postgres -
 d /var/log/pgbackrest 0770 postgres postgres -
+END-OF-FILE
+
+put main 0600 root root none /root/.ssh/authorized_keys <<'END-OF-FILE'
+# Operators and the delivery of files and secrets; kept by chitlaq-apply.
+ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAImSK2P7uy2RyJTxzChHbiRqRUhGHq33UCLUveDimqx
 END-OF-FILE
 
 put main 0755 root root none /usr/local/lib/chitlaq/activate.d/10-backup <<'END-OF-FILE'
@@ -1820,6 +1831,50 @@ set_units
 touch "$state/converged"
 systemctl start chitlaq-activate.service
 log "done"
+END-OF-FILE
+
+put main 0755 root root none /usr/local/sbin/chitlaq-deliver <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/common/deliver.sh.
+set -euo pipefail
+source "$(dirname "$0")/../lib/chitlaq/lib.sh"
+
+fileset=${1:?usage: chitlaq-deliver FILESET.sh}
+state=/var/lib/chitlaq
+tools=$(dirname "$0")
+patience=300
+
+exec 8>"$state/deliver.lock"
+flock 8
+secrets=$(cat)
+
+well() {
+  [[ -e /etc/chitlaq/health.tsv ]] || return 0
+  { "$tools/chitlaq-health" || true; } | jq -r 'to_entries[] | select(.value == "ok") | .key'
+}
+
+content=$(cat "$fileset" - <<<"$secrets" | sha256sum)
+if [[ $(cat "$state/delivery.sum" 2>/dev/null) != "$content" ]]; then
+  well >"$state/delivery.well"
+  (umask 077 && printf '%s\n' "$content" >"$state/delivery.sum")
+fi
+
+"$tools/chitlaq-converge" "$fileset" </dev/null
+/usr/local/sbin/chitlaq-secrets install <<<"$secrets" >/dev/null
+
+fallen() {
+  comm -23 <(sort "$state/delivery.well") <(well | sort) | comm -12 - <(cut -f 1 /etc/chitlaq/health.tsv | sort)
+}
+
+end=$((SECONDS + patience))
+while :; do
+  lost=$(fallen)
+  [[ -n $lost ]] || break
+  ((SECONDS < end)) || fail "worse than before for ${patience} s: ${lost//$'\n'/, }; see chitlaq-health and journalctl"
+  sleep 2
+done
+rm -f "$state/delivery.sum" "$state/delivery.well"
+log "delivered"
 END-OF-FILE
 
 put main 0755 root root none /usr/local/sbin/chitlaq-deploy <<'END-OF-FILE'

@@ -251,6 +251,11 @@ table inet chitlaq {
     ip saddr { 10.0.2.11, 10.0.2.12 } tcp dport 6379 accept comment "sessions, cache and queues"
   }
 
+  # Pods have no business with the metadata service either; their other ways are the cluster's own affair.
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+  }
+
   chain output {
     type filter hook output priority filter; policy accept;
 
@@ -479,7 +484,13 @@ d /etc/chitlaq/rendered 0711 root root -
 d /var/lib/chitlaq 0755 root root -
 d /var/lib/prometheus/node-exporter 0755 root root -
 d /etc/nftables.d 0755 root root -
+d /root/.ssh 0700 root root -
 d /var/lib/chitlaq/backup 0755 root root -
+END-OF-FILE
+
+put main 0600 root root none /root/.ssh/authorized_keys <<'END-OF-FILE'
+# Operators and the delivery of files and secrets; kept by chitlaq-apply.
+ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAImSK2P7uy2RyJTxzChHbiRqRUhGHq33UCLUveDimqx
 END-OF-FILE
 
 put main 0755 root root none /usr/local/lib/chitlaq/activate.d/10-backup <<'END-OF-FILE'
@@ -965,6 +976,50 @@ set_units
 touch "$state/converged"
 systemctl start chitlaq-activate.service
 log "done"
+END-OF-FILE
+
+put main 0755 root root none /usr/local/sbin/chitlaq-deliver <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/common/deliver.sh.
+set -euo pipefail
+source "$(dirname "$0")/../lib/chitlaq/lib.sh"
+
+fileset=${1:?usage: chitlaq-deliver FILESET.sh}
+state=/var/lib/chitlaq
+tools=$(dirname "$0")
+patience=300
+
+exec 8>"$state/deliver.lock"
+flock 8
+secrets=$(cat)
+
+well() {
+  [[ -e /etc/chitlaq/health.tsv ]] || return 0
+  { "$tools/chitlaq-health" || true; } | jq -r 'to_entries[] | select(.value == "ok") | .key'
+}
+
+content=$(cat "$fileset" - <<<"$secrets" | sha256sum)
+if [[ $(cat "$state/delivery.sum" 2>/dev/null) != "$content" ]]; then
+  well >"$state/delivery.well"
+  (umask 077 && printf '%s\n' "$content" >"$state/delivery.sum")
+fi
+
+"$tools/chitlaq-converge" "$fileset" </dev/null
+/usr/local/sbin/chitlaq-secrets install <<<"$secrets" >/dev/null
+
+fallen() {
+  comm -23 <(sort "$state/delivery.well") <(well | sort) | comm -12 - <(cut -f 1 /etc/chitlaq/health.tsv | sort)
+}
+
+end=$((SECONDS + patience))
+while :; do
+  lost=$(fallen)
+  [[ -n $lost ]] || break
+  ((SECONDS < end)) || fail "worse than before for ${patience} s: ${lost//$'\n'/, }; see chitlaq-health and journalctl"
+  sleep 2
+done
+rm -f "$state/delivery.sum" "$state/delivery.well"
+log "delivered"
 END-OF-FILE
 
 put main 0755 root root none /usr/local/sbin/chitlaq-etcd-reset <<'END-OF-FILE'

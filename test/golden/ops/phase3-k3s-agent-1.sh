@@ -27,6 +27,16 @@ END-OF-FILE
 put main 0644 root root none /etc/chitlaq/health.tsv <<'END-OF-FILE'
 packet-filter	nft list table inet chitlaq
 node-exporter	curl -fsS -o /dev/null http://10.0.2.101:9100/metrics
+k3s	curl -fsS -o /dev/null http://127.0.0.1:10248/healthz
+END-OF-FILE
+
+put main 0644 root root none /etc/chitlaq/k3s.env <<'END-OF-FILE'
+K3S_VERSION='v1.36.4+k3s1'
+K3S_KIND='agent'
+PRIVATE_IP='10.0.2.101'
+# Servers through which a member without data joins; empty on agents.
+OTHER_SERVERS=''
+FIRST='no'
 END-OF-FILE
 
 put early 0644 root root none /etc/chitlaq/machine.env <<'END-OF-FILE'
@@ -43,6 +53,7 @@ NETWORK_GATEWAY='10.0.0.1'
 END-OF-FILE
 
 put early 0644 root root none /etc/chitlaq/packages <<'END-OF-FILE'
+apparmor
 chrony
 curl
 jq
@@ -54,6 +65,7 @@ unattended-upgrades
 END-OF-FILE
 
 put main 0644 root root none /etc/chitlaq/secrets.tsv <<'END-OF-FILE'
+k3s-agent-token	0600	root	root
 END-OF-FILE
 
 put main 0644 root root none /etc/chitlaq/units.tsv <<'END-OF-FILE'
@@ -63,6 +75,7 @@ boot	prometheus-node-exporter.service	none
 boot	unattended-upgrades.service	none
 boot	apt-daily-upgrade.timer	none
 boot	chitlaq-activate.path	none
+secrets	k3s-agent.service	none
 END-OF-FILE
 
 put main 0644 root root restart:chrony.service /etc/chrony/conf.d/chitlaq.conf <<'END-OF-FILE'
@@ -96,6 +109,13 @@ ff02::2 ip6-allrouters
 10.0.4.11 redis-1 chitlaq-phase3-redis-1
 10.0.4.12 redis-2 chitlaq-phase3-redis-2
 10.0.4.13 redis-3 chitlaq-phase3-redis-3
+END-OF-FILE
+
+put main 0644 root root none /etc/modules-load.d/chitlaq-k3s.conf <<'END-OF-FILE'
+# Pod network and its packet filter.
+br_netfilter
+overlay
+vxlan
 END-OF-FILE
 
 put main 0755 root root nftables /etc/nftables.conf <<'END-OF-FILE'
@@ -132,6 +152,12 @@ table inet chitlaq {
     iifname { "cni0", "flannel.1" } ip saddr 10.42.0.0/16 accept comment "pods of this machine"
   }
 
+  # Pods have no business with the metadata service either; their other ways are the cluster's own affair.
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    ip saddr 10.42.0.0/16 ip daddr 169.254.169.254 drop
+  }
+
   chain output {
     type filter hook output priority filter; policy accept;
 
@@ -141,6 +167,22 @@ table inet chitlaq {
 }
 
 include "/etc/nftables.d/*.nft"
+END-OF-FILE
+
+put main 0600 root root none /etc/rancher/k3s/config.yaml <<'END-OF-FILE'
+# k3s agent. The address is for joining only: afterwards the agent knows all servers.
+server: https://10.0.2.191:6443
+token-file: /etc/chitlaq/secrets/k3s-agent-token
+node-name: k3s-agent-1
+node-ip: 10.0.2.101
+protect-kernel-defaults: true
+kubelet-arg:
+  - streaming-connection-idle-timeout=5m
+  - tls-cipher-suites=TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
+  - system-reserved=cpu=200m,memory=512Mi
+  - eviction-hard=memory.available<256Mi,nodefs.available<10%
+  - shutdown-grace-period=30s
+  - shutdown-grace-period-critical-pods=10s
 END-OF-FILE
 
 put early 0644 root root none /etc/resolv.conf <<'END-OF-FILE'
@@ -189,6 +231,19 @@ net.ipv4.conf.default.send_redirects = 0
 vm.overcommit_memory = 1
 vm.swappiness = 1
 kernel.panic = 10
+END-OF-FILE
+
+put main 0644 root root sysctl /etc/sysctl.d/61-chitlaq-k3s.conf <<'END-OF-FILE'
+# What the kubelet demands with protect-kernel-defaults (K3s hardening guide).
+vm.panic_on_oom = 0
+kernel.panic_on_oops = 1
+kernel.keys.root_maxbytes = 25000000
+kernel.keys.root_maxkeys = 1000000
+# Pods are forwarded.
+net.ipv4.ip_forward = 1
+# Editors and log readers of many pods.
+fs.inotify.max_user_instances = 8192
+fs.inotify.max_user_watches = 524288
 END-OF-FILE
 
 put main 0644 root root restart:systemd-journald.service /etc/systemd/journald.conf.d/chitlaq.conf <<'END-OF-FILE'
@@ -274,6 +329,38 @@ TimeoutStartSec=330
 WantedBy=multi-user.target
 END-OF-FILE
 
+put main 0644 root root units /etc/systemd/system/k3s-agent.service <<'END-OF-FILE'
+[Unit]
+Description=Lightweight Kubernetes (agent)
+Documentation=https://docs.k3s.io
+After=network-online.target chitlaq-network.service
+Wants=network-online.target
+ConditionPathExists=/usr/local/bin/k3s
+StartLimitIntervalSec=0
+
+[Service]
+# Ready only with a majority of servers, which start at their own pace.
+Type=notify
+TimeoutStartSec=infinity
+EnvironmentFile=-/etc/chitlaq/rendered/k3s.env
+ExecStartPre=-/sbin/modprobe br_netfilter
+ExecStartPre=-/sbin/modprobe overlay
+ExecStart=/usr/local/bin/k3s agent
+# Pods outlive a restart of k3s.
+KillMode=process
+Delegate=yes
+LimitNOFILE=1048576
+LimitNPROC=infinity
+LimitCORE=infinity
+TasksMax=infinity
+Restart=always
+RestartSec=5s
+OOMScoreAdjust=-999
+
+[Install]
+WantedBy=multi-user.target
+END-OF-FILE
+
 put main 0644 root root restart:prometheus-node-exporter.service /etc/systemd/system/prometheus-node-exporter.service.d/chitlaq.conf <<'END-OF-FILE'
 [Unit]
 After=chitlaq-network.service
@@ -297,6 +384,80 @@ d /etc/chitlaq/rendered 0711 root root -
 d /var/lib/chitlaq 0755 root root -
 d /var/lib/prometheus/node-exporter 0755 root root -
 d /etc/nftables.d 0755 root root -
+d /root/.ssh 0700 root root -
+d /etc/rancher/k3s/config.yaml.d 0700 root root -
+END-OF-FILE
+
+put main 0600 root root none /root/.ssh/authorized_keys <<'END-OF-FILE'
+# Operators and the delivery of files and secrets; kept by chitlaq-apply.
+ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAImSK2P7uy2RyJTxzChHbiRqRUhGHq33UCLUveDimqx
+END-OF-FILE
+
+put main 0755 root root none /usr/local/lib/chitlaq/activate.d/50-k3s <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/k3s/activate.sh.
+set -euo pipefail
+source /usr/local/lib/chitlaq/lib.sh
+source /etc/chitlaq/k3s.env
+
+settings=/etc/rancher/k3s/config.yaml.d
+release="https://github.com/k3s-io/k3s/releases/download/${K3S_VERSION/+/%2B}"
+
+installed_version() { /usr/local/bin/k3s --version 2>/dev/null | awk 'NR == 1 { print $3 }'; }
+
+install_k3s() {
+  local work binary suffix
+  case $(uname -m) in
+    x86_64) binary=k3s suffix=amd64 ;;
+    aarch64) binary=k3s-arm64 suffix=arm64 ;;
+    *) fail "k3s is not released for $(uname -m)" ;;
+  esac
+  work=$(mktemp -d /var/lib/chitlaq/k3s.XXXXXX)
+  trap "rm -rf '$work'" EXIT
+  log "fetching k3s $K3S_VERSION"
+  curl -fsSL --proto '=https' --retry 10 --retry-all-errors --retry-delay 5 -m 600 \
+    -o "$work/$binary" "$release/$binary" -o "$work/sums" "$release/sha256sum-$suffix.txt"
+  grep -E "^[0-9a-f]{64}  $binary\$" "$work/sums" >"$work/sum" || fail "the release's list has no sum for $binary"
+  (cd "$work" && sha256sum --check --quiet sum) || fail "$binary is not the released one"
+  install -m 0755 "$work/$binary" /usr/local/bin/k3s.new
+  mv -fT /usr/local/bin/k3s.new /usr/local/bin/k3s
+  ln -sfn k3s /usr/local/bin/kubectl
+  ln -sfn k3s /usr/local/bin/crictl
+}
+
+[[ $(installed_version) == "$K3S_VERSION" ]] || install_k3s
+
+printf 'flannel-iface: %s\n' "$(private_interface "$PRIVATE_IP")" | put_file "$settings/10-interface.yaml" 0600 root root
+
+running_server() {
+  local server
+  for server in $OTHER_SERVERS; do
+    if [[ $(curl -fsk -m 3 "https://$server:6443/ping") == pong ]]; then
+      printf '%s' "$server"
+      return
+    fi
+  done
+}
+
+if [[ $K3S_KIND == server ]]; then
+  for name in k3s-server-token k3s-agent-token; do
+    [[ $(secret "$name") =~ ^[A-Za-z0-9]{32,}$ ]] || fail "$name: 32 or more letters and digits, and nothing else"
+  done
+  put_file /etc/chitlaq/rendered/k3s.env 0600 root root <<EOT
+AWS_ACCESS_KEY_ID=$(secret s3-access-key)
+AWS_SECRET_ACCESS_KEY=$(secret s3-secret-key)
+EOT
+  if [[ ! -d /var/lib/rancher/k3s/server/db ]]; then
+    peer=$(running_server)
+    if [[ -n $peer ]]; then
+      printf 'server: https://%s:6443\n' "$peer"
+    elif [[ $FIRST == yes ]]; then
+      printf 'cluster-init: true\n'
+    else
+      printf 'server: https://%s:6443\n' "${OTHER_SERVERS%% *}"
+    fi | put_file "$settings/20-join.yaml" 0600 root root
+  fi
+fi
 END-OF-FILE
 
 put early 0644 root root none /usr/local/lib/chitlaq/lib.sh <<'END-OF-FILE'
@@ -608,6 +769,50 @@ set_units
 touch "$state/converged"
 systemctl start chitlaq-activate.service
 log "done"
+END-OF-FILE
+
+put main 0755 root root none /usr/local/sbin/chitlaq-deliver <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/common/deliver.sh.
+set -euo pipefail
+source "$(dirname "$0")/../lib/chitlaq/lib.sh"
+
+fileset=${1:?usage: chitlaq-deliver FILESET.sh}
+state=/var/lib/chitlaq
+tools=$(dirname "$0")
+patience=300
+
+exec 8>"$state/deliver.lock"
+flock 8
+secrets=$(cat)
+
+well() {
+  [[ -e /etc/chitlaq/health.tsv ]] || return 0
+  { "$tools/chitlaq-health" || true; } | jq -r 'to_entries[] | select(.value == "ok") | .key'
+}
+
+content=$(cat "$fileset" - <<<"$secrets" | sha256sum)
+if [[ $(cat "$state/delivery.sum" 2>/dev/null) != "$content" ]]; then
+  well >"$state/delivery.well"
+  (umask 077 && printf '%s\n' "$content" >"$state/delivery.sum")
+fi
+
+"$tools/chitlaq-converge" "$fileset" </dev/null
+/usr/local/sbin/chitlaq-secrets install <<<"$secrets" >/dev/null
+
+fallen() {
+  comm -23 <(sort "$state/delivery.well") <(well | sort) | comm -12 - <(cut -f 1 /etc/chitlaq/health.tsv | sort)
+}
+
+end=$((SECONDS + patience))
+while :; do
+  lost=$(fallen)
+  [[ -n $lost ]] || break
+  ((SECONDS < end)) || fail "worse than before for ${patience} s: ${lost//$'\n'/, }; see chitlaq-health and journalctl"
+  sleep 2
+done
+rm -f "$state/delivery.sum" "$state/delivery.well"
+log "delivered"
 END-OF-FILE
 
 put main 0755 root root none /usr/local/sbin/chitlaq-health <<'END-OF-FILE'

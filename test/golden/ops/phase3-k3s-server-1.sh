@@ -27,6 +27,16 @@ END-OF-FILE
 put main 0644 root root none /etc/chitlaq/health.tsv <<'END-OF-FILE'
 packet-filter	nft list table inet chitlaq
 node-exporter	curl -fsS -o /dev/null http://10.0.2.191:9100/metrics
+k3s	k3s kubectl get --raw /readyz
+END-OF-FILE
+
+put main 0644 root root none /etc/chitlaq/k3s.env <<'END-OF-FILE'
+K3S_VERSION='v1.36.4+k3s1'
+K3S_KIND='server'
+PRIVATE_IP='10.0.2.191'
+# Servers through which a member without data joins; empty on agents.
+OTHER_SERVERS='10.0.2.192 10.0.2.193'
+FIRST='yes'
 END-OF-FILE
 
 put early 0644 root root none /etc/chitlaq/machine.env <<'END-OF-FILE'
@@ -43,6 +53,7 @@ NETWORK_GATEWAY='10.0.0.1'
 END-OF-FILE
 
 put early 0644 root root none /etc/chitlaq/packages <<'END-OF-FILE'
+apparmor
 chrony
 curl
 jq
@@ -54,6 +65,10 @@ unattended-upgrades
 END-OF-FILE
 
 put main 0644 root root none /etc/chitlaq/secrets.tsv <<'END-OF-FILE'
+k3s-agent-token	0600	root	root
+k3s-server-token	0600	root	root
+s3-access-key	0600	root	root
+s3-secret-key	0600	root	root
 END-OF-FILE
 
 put main 0644 root root none /etc/chitlaq/units.tsv <<'END-OF-FILE'
@@ -63,6 +78,7 @@ boot	prometheus-node-exporter.service	none
 boot	unattended-upgrades.service	none
 boot	apt-daily-upgrade.timer	none
 boot	chitlaq-activate.path	none
+secrets	k3s.service	none
 END-OF-FILE
 
 put main 0644 root root restart:chrony.service /etc/chrony/conf.d/chitlaq.conf <<'END-OF-FILE'
@@ -96,6 +112,13 @@ ff02::2 ip6-allrouters
 10.0.4.11 redis-1 chitlaq-phase3-redis-1
 10.0.4.12 redis-2 chitlaq-phase3-redis-2
 10.0.4.13 redis-3 chitlaq-phase3-redis-3
+END-OF-FILE
+
+put main 0644 root root none /etc/modules-load.d/chitlaq-k3s.conf <<'END-OF-FILE'
+# Pod network and its packet filter.
+br_netfilter
+overlay
+vxlan
 END-OF-FILE
 
 put main 0755 root root nftables /etc/nftables.conf <<'END-OF-FILE'
@@ -136,6 +159,12 @@ table inet chitlaq {
     iifname { "cni0", "flannel.1" } ip saddr 10.42.0.0/16 accept comment "pods of this machine"
   }
 
+  # Pods have no business with the metadata service either; their other ways are the cluster's own affair.
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    ip saddr 10.42.0.0/16 ip daddr 169.254.169.254 drop
+  }
+
   chain output {
     type filter hook output priority filter; policy accept;
 
@@ -145,6 +174,120 @@ table inet chitlaq {
 }
 
 include "/etc/nftables.d/*.nft"
+END-OF-FILE
+
+put main 0600 root root none /etc/rancher/k3s/admission.yaml <<'END-OF-FILE'
+# Pods are held to the restricted profile everywhere except where the cluster's own parts live.
+apiVersion: apiserver.config.k8s.io/v1
+kind: AdmissionConfiguration
+plugins:
+  - name: PodSecurity
+    configuration:
+      apiVersion: pod-security.admission.config.k8s.io/v1
+      kind: PodSecurityConfiguration
+      defaults:
+        enforce: restricted
+        enforce-version: latest
+        audit: restricted
+        audit-version: latest
+        warn: restricted
+        warn-version: latest
+      exemptions:
+        usernames: []
+        runtimeClasses: []
+        namespaces:
+          - kube-system
+  # A program that floods the cluster with events must not fill etcd.
+  - name: EventRateLimit
+    configuration:
+      apiVersion: eventratelimit.admission.k8s.io/v1alpha1
+      kind: Configuration
+      limits:
+        - type: Server
+          qps: 200
+          burst: 1000
+        - type: Namespace
+          qps: 50
+          burst: 200
+          cacheSize: 100
+END-OF-FILE
+
+put main 0600 root root none /etc/rancher/k3s/audit.yaml <<'END-OF-FILE'
+# Who did what, without the contents: a Secret must not be written into a log.
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages:
+  - RequestReceived
+rules:
+  - level: None
+    users: ["system:kube-proxy", "system:apiserver", "system:kube-scheduler", "system:kube-controller-manager"]
+    verbs: ["get", "list", "watch"]
+  - level: None
+    nonResourceURLs: ["/healthz*", "/livez*", "/readyz*", "/version", "/metrics"]
+  - level: None
+    resources:
+      - group: coordination.k8s.io
+        resources: ["leases"]
+      - group: ""
+        resources: ["events"]
+  - level: Metadata
+END-OF-FILE
+
+put main 0600 root root none /etc/rancher/k3s/config.yaml <<'END-OF-FILE'
+# k3s server. Settings that must be equal on all servers are in this file on all of them.
+token-file: /etc/chitlaq/secrets/k3s-server-token
+agent-token-file: /etc/chitlaq/secrets/k3s-agent-token
+node-name: k3s-server-1
+node-ip: 10.0.2.191
+advertise-address: 10.0.2.191
+tls-san:
+  - k3s-server-1
+  - 10.0.2.191
+  - k3s-server-2
+  - 10.0.2.192
+  - k3s-server-3
+  - 10.0.2.193
+cluster-cidr: 10.42.0.0/16
+service-cidr: 10.43.0.0/16
+flannel-backend: vxlan
+# The load balancers are machines of their own; volumes come from the database machines' side, not from a node's disk.
+disable:
+  - servicelb
+  - local-storage
+write-kubeconfig-mode: "0600"
+secrets-encryption: true
+protect-kernel-defaults: true
+etcd-expose-metrics: false
+
+etcd-snapshot-schedule-cron: "*/30 * * * *"
+etcd-snapshot-retention: 48
+etcd-snapshot-compress: true
+# Keys come from the unit's environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY).
+etcd-s3: true
+etcd-s3-endpoint: fsn1.your-objectstorage.com
+etcd-s3-region: fsn1
+etcd-s3-bucket: chitlaq-backups
+etcd-s3-folder: phase3/k3s
+etcd-s3-bucket-lookup-type: path
+
+kube-apiserver-arg:
+  - enable-admission-plugins=NodeRestriction,EventRateLimit
+  - admission-control-config-file=/etc/rancher/k3s/admission.yaml
+  - audit-policy-file=/etc/rancher/k3s/audit.yaml
+  - audit-log-path=/var/lib/rancher/k3s/server/logs/audit.log
+  - audit-log-maxage=30
+  - audit-log-maxbackup=10
+  - audit-log-maxsize=100
+  - service-account-extend-token-expiration=false
+kube-controller-manager-arg:
+  - terminated-pod-gc-threshold=100
+kubelet-arg:
+  - streaming-connection-idle-timeout=5m
+  - tls-cipher-suites=TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
+  - system-reserved=cpu=200m,memory=512Mi
+  - eviction-hard=memory.available<256Mi,nodefs.available<10%
+  - shutdown-grace-period=30s
+  - shutdown-grace-period-critical-pods=10s
 END-OF-FILE
 
 put early 0644 root root none /etc/resolv.conf <<'END-OF-FILE'
@@ -193,6 +336,19 @@ net.ipv4.conf.default.send_redirects = 0
 vm.overcommit_memory = 1
 vm.swappiness = 1
 kernel.panic = 10
+END-OF-FILE
+
+put main 0644 root root sysctl /etc/sysctl.d/61-chitlaq-k3s.conf <<'END-OF-FILE'
+# What the kubelet demands with protect-kernel-defaults (K3s hardening guide).
+vm.panic_on_oom = 0
+kernel.panic_on_oops = 1
+kernel.keys.root_maxbytes = 25000000
+kernel.keys.root_maxkeys = 1000000
+# Pods are forwarded.
+net.ipv4.ip_forward = 1
+# Editors and log readers of many pods.
+fs.inotify.max_user_instances = 8192
+fs.inotify.max_user_watches = 524288
 END-OF-FILE
 
 put main 0644 root root restart:systemd-journald.service /etc/systemd/journald.conf.d/chitlaq.conf <<'END-OF-FILE'
@@ -278,6 +434,38 @@ TimeoutStartSec=330
 WantedBy=multi-user.target
 END-OF-FILE
 
+put main 0644 root root units /etc/systemd/system/k3s.service <<'END-OF-FILE'
+[Unit]
+Description=Lightweight Kubernetes (server)
+Documentation=https://docs.k3s.io
+After=network-online.target chitlaq-network.service
+Wants=network-online.target
+ConditionPathExists=/usr/local/bin/k3s
+StartLimitIntervalSec=0
+
+[Service]
+# Ready only with a majority of servers, which start at their own pace.
+Type=notify
+TimeoutStartSec=infinity
+EnvironmentFile=-/etc/chitlaq/rendered/k3s.env
+ExecStartPre=-/sbin/modprobe br_netfilter
+ExecStartPre=-/sbin/modprobe overlay
+ExecStart=/usr/local/bin/k3s server
+# Pods outlive a restart of k3s.
+KillMode=process
+Delegate=yes
+LimitNOFILE=1048576
+LimitNPROC=infinity
+LimitCORE=infinity
+TasksMax=infinity
+Restart=always
+RestartSec=5s
+OOMScoreAdjust=-999
+
+[Install]
+WantedBy=multi-user.target
+END-OF-FILE
+
 put main 0644 root root restart:prometheus-node-exporter.service /etc/systemd/system/prometheus-node-exporter.service.d/chitlaq.conf <<'END-OF-FILE'
 [Unit]
 After=chitlaq-network.service
@@ -301,6 +489,80 @@ d /etc/chitlaq/rendered 0711 root root -
 d /var/lib/chitlaq 0755 root root -
 d /var/lib/prometheus/node-exporter 0755 root root -
 d /etc/nftables.d 0755 root root -
+d /root/.ssh 0700 root root -
+d /etc/rancher/k3s/config.yaml.d 0700 root root -
+END-OF-FILE
+
+put main 0600 root root none /root/.ssh/authorized_keys <<'END-OF-FILE'
+# Operators and the delivery of files and secrets; kept by chitlaq-apply.
+ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAImSK2P7uy2RyJTxzChHbiRqRUhGHq33UCLUveDimqx
+END-OF-FILE
+
+put main 0755 root root none /usr/local/lib/chitlaq/activate.d/50-k3s <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/k3s/activate.sh.
+set -euo pipefail
+source /usr/local/lib/chitlaq/lib.sh
+source /etc/chitlaq/k3s.env
+
+settings=/etc/rancher/k3s/config.yaml.d
+release="https://github.com/k3s-io/k3s/releases/download/${K3S_VERSION/+/%2B}"
+
+installed_version() { /usr/local/bin/k3s --version 2>/dev/null | awk 'NR == 1 { print $3 }'; }
+
+install_k3s() {
+  local work binary suffix
+  case $(uname -m) in
+    x86_64) binary=k3s suffix=amd64 ;;
+    aarch64) binary=k3s-arm64 suffix=arm64 ;;
+    *) fail "k3s is not released for $(uname -m)" ;;
+  esac
+  work=$(mktemp -d /var/lib/chitlaq/k3s.XXXXXX)
+  trap "rm -rf '$work'" EXIT
+  log "fetching k3s $K3S_VERSION"
+  curl -fsSL --proto '=https' --retry 10 --retry-all-errors --retry-delay 5 -m 600 \
+    -o "$work/$binary" "$release/$binary" -o "$work/sums" "$release/sha256sum-$suffix.txt"
+  grep -E "^[0-9a-f]{64}  $binary\$" "$work/sums" >"$work/sum" || fail "the release's list has no sum for $binary"
+  (cd "$work" && sha256sum --check --quiet sum) || fail "$binary is not the released one"
+  install -m 0755 "$work/$binary" /usr/local/bin/k3s.new
+  mv -fT /usr/local/bin/k3s.new /usr/local/bin/k3s
+  ln -sfn k3s /usr/local/bin/kubectl
+  ln -sfn k3s /usr/local/bin/crictl
+}
+
+[[ $(installed_version) == "$K3S_VERSION" ]] || install_k3s
+
+printf 'flannel-iface: %s\n' "$(private_interface "$PRIVATE_IP")" | put_file "$settings/10-interface.yaml" 0600 root root
+
+running_server() {
+  local server
+  for server in $OTHER_SERVERS; do
+    if [[ $(curl -fsk -m 3 "https://$server:6443/ping") == pong ]]; then
+      printf '%s' "$server"
+      return
+    fi
+  done
+}
+
+if [[ $K3S_KIND == server ]]; then
+  for name in k3s-server-token k3s-agent-token; do
+    [[ $(secret "$name") =~ ^[A-Za-z0-9]{32,}$ ]] || fail "$name: 32 or more letters and digits, and nothing else"
+  done
+  put_file /etc/chitlaq/rendered/k3s.env 0600 root root <<EOT
+AWS_ACCESS_KEY_ID=$(secret s3-access-key)
+AWS_SECRET_ACCESS_KEY=$(secret s3-secret-key)
+EOT
+  if [[ ! -d /var/lib/rancher/k3s/server/db ]]; then
+    peer=$(running_server)
+    if [[ -n $peer ]]; then
+      printf 'server: https://%s:6443\n' "$peer"
+    elif [[ $FIRST == yes ]]; then
+      printf 'cluster-init: true\n'
+    else
+      printf 'server: https://%s:6443\n' "${OTHER_SERVERS%% *}"
+    fi | put_file "$settings/20-join.yaml" 0600 root root
+  fi
+fi
 END-OF-FILE
 
 put early 0644 root root none /usr/local/lib/chitlaq/lib.sh <<'END-OF-FILE'
@@ -614,6 +876,50 @@ systemctl start chitlaq-activate.service
 log "done"
 END-OF-FILE
 
+put main 0755 root root none /usr/local/sbin/chitlaq-deliver <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/common/deliver.sh.
+set -euo pipefail
+source "$(dirname "$0")/../lib/chitlaq/lib.sh"
+
+fileset=${1:?usage: chitlaq-deliver FILESET.sh}
+state=/var/lib/chitlaq
+tools=$(dirname "$0")
+patience=300
+
+exec 8>"$state/deliver.lock"
+flock 8
+secrets=$(cat)
+
+well() {
+  [[ -e /etc/chitlaq/health.tsv ]] || return 0
+  { "$tools/chitlaq-health" || true; } | jq -r 'to_entries[] | select(.value == "ok") | .key'
+}
+
+content=$(cat "$fileset" - <<<"$secrets" | sha256sum)
+if [[ $(cat "$state/delivery.sum" 2>/dev/null) != "$content" ]]; then
+  well >"$state/delivery.well"
+  (umask 077 && printf '%s\n' "$content" >"$state/delivery.sum")
+fi
+
+"$tools/chitlaq-converge" "$fileset" </dev/null
+/usr/local/sbin/chitlaq-secrets install <<<"$secrets" >/dev/null
+
+fallen() {
+  comm -23 <(sort "$state/delivery.well") <(well | sort) | comm -12 - <(cut -f 1 /etc/chitlaq/health.tsv | sort)
+}
+
+end=$((SECONDS + patience))
+while :; do
+  lost=$(fallen)
+  [[ -n $lost ]] || break
+  ((SECONDS < end)) || fail "worse than before for ${patience} s: ${lost//$'\n'/, }; see chitlaq-health and journalctl"
+  sleep 2
+done
+rm -f "$state/delivery.sum" "$state/delivery.well"
+log "delivered"
+END-OF-FILE
+
 put main 0755 root root none /usr/local/sbin/chitlaq-health <<'END-OF-FILE'
 #!/bin/bash
 # Explained in ops/common/health.sh.
@@ -695,4 +1001,33 @@ case ${1:-} in
   status) status ;;
   *) fail "usage: chitlaq-secrets install|status" ;;
 esac
+END-OF-FILE
+
+put main 0600 root root none /var/lib/rancher/k3s/server/manifests/chitlaq-traefik.yaml <<'END-OF-FILE'
+# Settings of the chart k3s installs by itself.
+apiVersion: helm.cattle.io/v1
+kind: HelmChartConfig
+metadata:
+  name: traefik
+  namespace: kube-system
+spec:
+  valuesContent: |
+    # The bundled ingress controller on every node, behind one NodePort. The load balancers end TLS and speak to it on the
+    # private network, so their word about the client is believed.
+    deployment:
+      kind: DaemonSet
+    service:
+      spec:
+        type: NodePort
+        externalTrafficPolicy: Local
+    ports:
+      web:
+        nodePort: 30080
+        forwardedHeaders:
+          trustedIPs:
+            - 10.0.1.11/32
+            - 10.0.1.12/32
+      websecure:
+        expose:
+          default: false
 END-OF-FILE

@@ -55,13 +55,13 @@ test("connections take turns, and pass over a target that refuses until it is ba
   await listen(context, "127.0.0.1", ports.target, "one");
   const two = await listen(context, "127.0.0.2", ports.target, "two");
   await balancers.apply([balancerOf(ports, ["127.0.0.1", "127.0.0.2"])]);
-  const round = async () => [await ask(ports.listen), await ask(ports.listen)].sort();
-  assert.deepEqual(await round(), ["one", "two"]);
+  const round = async () => new Set([await ask(ports.listen), await ask(ports.listen)]);
+  assert.deepEqual(await round(), new Set(["one", "two"]));
   two.close();
   await once(two, "close");
-  assert.deepEqual(await round(), ["one", "one"]);
+  assert.deepEqual(await round(), new Set(["one"]));
   await listen(context, "127.0.0.2", ports.target, "two");
-  await until("two is back", async () => (await round()).includes("two"), 5_000);
+  await until("two is back", async () => (await round()).has("two"), 5_000);
 });
 
 test("without a target that answers the connection is closed", async (context) => {

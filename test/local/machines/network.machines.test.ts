@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
-import { execIn, runAt, type Place } from "../../../local/machines/access.ts";
+import { execIn, type Place } from "../../../local/machines/access.ts";
 import { cut, cutBetween, heal, healAll } from "../../../local/machines/faults.ts";
 import {
   bootAll,
@@ -83,7 +83,7 @@ describe("the network of the machines", { skip }, () => {
     }
   });
   afterEach(() => healAll(cloud.environment()));
-  after(() => cloud?.close());
+  after(() => cloud.close());
 
   test("the private network is layer 3: one neighbour, the gateway, and packets of 1450 bytes", async () => {
     assert.ok(await pings(1, "10.0.1.2"));
@@ -190,20 +190,12 @@ describe("the network of the machines", { skip }, () => {
     await cloud.driver.syncNetwork(topologyOf(hosts, { routes: natRoute, loadBalancers: [balancer] }));
     const answers = new Set<string | null>();
     for (let i = 0; i < 4; i += 1) answers.add(await ask("internet", "49.12.1.1", 80));
-    assert.deepEqual([...answers].sort(), ["server-2", "server-3"]);
+    assert.deepEqual(answers, new Set(["server-2", "server-3"]));
     assert.match((await ask(cloud.machine(1), "10.0.1.50", 80)) ?? "", /^server-[23]$/);
     await cut(cloud.environment(), cloud.machine(2));
-    await cloud.sh(3, "true");
-    for (let i = 0; i < 3; i += 1) {
-      const { stdout } = await runAt(cloud.environment(), "internet", [
-        "timeout",
-        "8",
-        "bash",
-        "-c",
-        "exec 3<>/dev/tcp/49.12.1.1/80 && cat <&3",
-      ]);
-      assert.equal(stdout.trim(), "server-3");
-    }
+    const patiently = ["timeout", "8", "bash", "-c", "exec 3<>/dev/tcp/49.12.1.1/80 && cat <&3"];
+    for (let i = 0; i < 2; i += 1) assert.equal((await cloud.at("internet", ...patiently)).stdout.trim(), "server-3");
+    for (let i = 0; i < 2; i += 1) assert.equal(await ask("internet", "49.12.1.1", 80), "server-3", "at once by now");
     await heal(cloud.environment(), cloud.machine(2));
     await until("the target is back", async () => (await ask("internet", "49.12.1.1", 80)) === "server-2");
     const away = { ...balancer, targets: [{ ip: "10.0.1.3" }] };

@@ -69,7 +69,7 @@ test("a server without public addresses has no public card; IPv6 is a /64 of its
 test("the same topology in another order is the same plan but for the order", () => {
   const hosts: Host[] = [1, 2, 3].map((id) => ({ id, publicIpv4: `5.75.1.${id}`, privateIp: `10.0.1.${id}` }));
   const shuffled = fc.shuffledSubarray(hosts, { minLength: 3 });
-  fc.assert(fc.property(shuffled, (order) => assert.deepEqual(adds(order).sort(), adds(hosts).sort())));
+  fc.assert(fc.property(shuffled, (order) => assert.deepEqual(new Set(adds(order)), new Set(adds(hosts)))));
 });
 
 const chainOf = (text: string, name: string): string[] => {

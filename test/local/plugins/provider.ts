@@ -28,7 +28,11 @@ export type Kept = { readonly id: string; readonly outputs: Properties; readonly
 export type Provider = {
   readonly client: ResourceProviderClient;
   readonly announced: readonly string[];
-  readonly check: (type: string, news: Properties, olds?: Properties) => Promise<{ inputs: Properties; faults: readonly Fault[] }>;
+  readonly check: (
+    type: string,
+    news: Properties,
+    olds?: Properties,
+  ) => Promise<{ inputs: Properties; faults: readonly Fault[] }>;
   readonly diff: (type: string, resource: Resource, news: Properties) => Promise<Diff>;
   /** Check (which must pass), then create. */
   readonly create: (type: string, inputs: Properties) => Promise<Resource>;
@@ -58,7 +62,7 @@ const ask = <Request, Response>(call: Call<Request, Response>, request: Request)
 
 /** What the engine would keep in state after this error; undefined when it keeps nothing. */
 export const keptBy = (failure: unknown): Kept | undefined => {
-  const [packed] = (failure as grpc.ServiceError).metadata?.get("grpc-status-details-bin") ?? [];
+  const [packed] = (failure as Partial<grpc.ServiceError>).metadata?.get("grpc-status-details-bin") ?? [];
   if (packed === undefined) {
     return undefined;
   }

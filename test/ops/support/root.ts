@@ -42,6 +42,9 @@ export async function tryIn(root: string, trial: Trial): Promise<ReadonlyMap<str
     writeFileSync(join(files, "fileset.sh"), trial.fileSet);
     writeFileSync(join(files, "user-data"), trial.userData);
     writeFileSync(join(files, "run.sh"), runScript(trial.checks));
+    for (const [index, command] of Object.values(trial.checks).entries()) {
+      writeFileSync(join(files, `check-${index}.sh`), command);
+    }
     const mount = `
       mount -t overlay overlay -o lowerdir="$1",upperdir="$2/upper",workdir="$2/work" "$2/merged"
       mount -t proc -o ro proc "$2/merged/proc"
@@ -80,10 +83,11 @@ const ownSecrets = `
   done </etc/chitlaq/secrets.tsv`;
 
 function runScript(checks: Trial["checks"]): string {
-  const trials = Object.entries(checks).map(
-    ([name, command]) => `
+  // Each in a shell of its own: `set -e` has no effect inside a list of commands.
+  const trials = Object.keys(checks).map(
+    (name, index) => `
 echo "=== ${name}"
-( ${command} ) >/root/output 2>&1 && status=0 || status=$?
+bash -e /root/check-${index}.sh >/root/output 2>&1 && status=0 || status=$?
 echo "$status"
 grep -v '^Running in chroot' /root/output || true`,
   );

@@ -57,8 +57,11 @@ export const bySelector = async (
   const view = inputsView(args);
   const selector = view.at("withSelector").stringOr("");
   const found = await api.list(source.path, source.many, `?label_selector=${encodeURIComponent(selector)}${query}`);
-  const newestFirst = [...found].sort((a, b) =>
-    b.at("created").stringOr("").localeCompare(a.at("created").stringOr("")),
+  // Times have whole seconds; within one, ids tell the order.
+  const newestFirst = found.toSorted(
+    (a, b) =>
+      b.at("created").stringOr("").localeCompare(a.at("created").stringOr("")) ||
+      b.at("id").number() - a.at("id").number(),
   );
   const [first] = newestFirst;
   if (first === undefined) {

@@ -49,7 +49,7 @@ export const loadBalancer: HcloudResource = simpleResource({
     name: nameProperty,
     loadBalancerType: text("required"),
     location: text("optionalComputed", { replace: true }),
-    networkZone: text("optionalComputed", { replace: true }),
+    networkZone: text("optionalComputed", { replace: true, unimported: true }),
     algorithm: object("optionalComputed", {
       type: oneOf("optionalComputed", ["round_robin", "least_connections"]),
     }),
@@ -78,9 +78,11 @@ export const loadBalancer: HcloudResource = simpleResource({
       loadBalancerType: "load_balancer_type",
       location: "location",
       networkZone: "network_zone",
-      algorithm: "algorithm",
       labels: "labels",
     }),
+    ...(inputs.algorithm === undefined
+      ? {}
+      : { algorithm: compact({ type: inputsView(inputs).at("algorithm", "type").value }) }),
     ...(inputs.targets === undefined
       ? {}
       : { targets: serverTargets(inputsView(inputs).at("targets")).map((id) => ({ type: "server", server: { id } })) }),

@@ -80,7 +80,7 @@ export const primaryIp: HcloudResource = simpleResource({
     name: nameProperty,
     type: oneOf("required", TYPES, { replace: true }),
     assigneeType: text("optional", { default: "server" }),
-    assigneeId: number("optionalComputed"),
+    assigneeId: number("optionalComputed", { unimported: true }),
     autoDelete: flag("optional", { default: false }),
     location: text("optionalComputed", { replace: true }),
     datacenter: text("optionalComputed", { replace: true }),

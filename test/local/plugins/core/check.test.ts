@@ -17,7 +17,9 @@ import { type Properties, UNKNOWN } from "../../../../local/plugins/core/values.
 
 const TABLE: PropertyTable = {
   name: text("required", { autoname: true }),
-  size: number("required", { fault: (value) => (Number(value) < 10 ? `${String(value)} given, at least 10` : undefined) }),
+  size: number("required", {
+    fault: (value) => (Number(value) < 10 ? `${String(value)} given, at least 10` : undefined),
+  }),
   mode: oneOf("optional", ["a", "b"]),
   on: flag("optional", { default: false }),
   labels: textMap("optional"),
@@ -48,7 +50,20 @@ describe("the check of inputs", () => {
     });
     assert.deepEqual(
       faults.map(({ property }) => property).toSorted((a, b) => (a < b ? -1 : 1)),
-      ["address", "colour", "ids[1]", "labels", "mode", "name", "names[0]", "nested.deep", "nested.extra", "nested.key", "on", "size"],
+      [
+        "address",
+        "colour",
+        "ids[1]",
+        "labels",
+        "mode",
+        "name",
+        "names[0]",
+        "nested.deep",
+        "nested.extra",
+        "nested.key",
+        "on",
+        "size",
+      ],
     );
     const reason = Object.fromEntries(faults.map((fault) => [fault.property, fault.reason]));
     assert.equal(reason.size, "size: 4 given, at least 10");

@@ -36,7 +36,10 @@ const TABLE: PropertyTable = {
   members: set("optional", NUMBER),
   order: list("optional", STRING),
   inner: object("optional", { key: text("required"), chosen: number("optionalComputed") }),
-  parts: set("optional", fields({ port: text("optional"), ips: { presence: "optional", shape: { kind: "set", element: STRING } } })),
+  parts: set(
+    "optional",
+    fields({ port: text("optional"), ips: { presence: "optional", shape: { kind: "set", element: STRING } } }),
+  ),
   secret: text("optional", { unread: true, replace: true, stored: (value) => `#${String(value).length}` }),
   address: text("computed"),
 };
@@ -58,10 +61,9 @@ const inputs: fc.Arbitrary<Properties> = fc
     order: some(fc.array(word, { maxLength: 4 })),
     inner: some(fc.record({ key: word }, { noNullPrototype: true })),
     parts: some(
-      fc.array(
-        fc.record({ port: some(word), ips: some(fc.uniqueArray(word, { maxLength: 3 })) }).map(present),
-        { maxLength: 3 },
-      ),
+      fc.array(fc.record({ port: some(word), ips: some(fc.uniqueArray(word, { maxLength: 3 })) }).map(present), {
+        maxLength: 3,
+      }),
     ),
     secret: some(word),
   })
@@ -120,10 +122,13 @@ describe("the difference", () => {
     const before = { name: "a", place: "here", secret: "one" };
     const moved = difference(TABLE, olds(before), { name: "b", place: "there", secret: "one" });
     assert.deepEqual([moved.changed, moved.replaces, moved.stables], [["name", "place"], ["place"], ["secret"]]);
-    assert.deepEqual([...moved.detailed], [
-      ["name", { kind: "update", replace: false }],
-      ["place", { kind: "update", replace: true }],
-    ]);
+    assert.deepEqual(
+      [...moved.detailed],
+      [
+        ["name", { kind: "update", replace: false }],
+        ["place", { kind: "update", replace: true }],
+      ],
+    );
     assert.deepEqual(difference(TABLE, olds(before), { name: "a", place: "here", secret: "two" }).replaces, ["secret"]);
   });
 
@@ -135,17 +140,14 @@ describe("the difference", () => {
     const before = { name: "a", labels: { "x/y": "1", z: "2" }, order: ["p", "q"], inner: { key: "k" } };
     const after = { name: "a", labels: { "x/y": "3", w: "4" }, order: ["p", "r", "s"], inner: { key: "l" } };
     const { detailed } = difference(TABLE, olds(before), after);
-    assert.deepEqual(
-      Object.fromEntries([...detailed].map(([path, { kind }]) => [path, kind])),
-      {
-        'labels["x/y"]': "update",
-        "labels.z": "delete",
-        "labels.w": "add",
-        "order[1]": "update",
-        "order[2]": "add",
-        "inner.key": "update",
-      },
-    );
+    assert.deepEqual(Object.fromEntries([...detailed].map(([path, { kind }]) => [path, kind])), {
+      'labels["x/y"]': "update",
+      "labels.z": "delete",
+      "labels.w": "add",
+      "order[1]": "update",
+      "order[2]": "add",
+      "inner.key": "update",
+    });
   });
 
   it("takes an unknown value for a change, but not twice", () => {

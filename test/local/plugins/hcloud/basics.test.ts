@@ -52,9 +52,15 @@ describe("plain resources", () => {
   it("PlacementGroup", async () => {
     const made = await bear(provider, GROUP, { inputs: { name: "spread", type: "spread" } });
     await refused(GROUP, { name: "x", type: "pack" }, "type");
-    const grown = await grow(provider, GROUP, made, { name: "g", type: "spread", labels: { a: "b" } }, {
-      changed: ["name", "labels"],
-    });
+    const grown = await grow(
+      provider,
+      GROUP,
+      made,
+      { name: "g", type: "spread", labels: { a: "b" } },
+      {
+        changed: ["name", "labels"],
+      },
+    );
     await bury(provider, GROUP, grown);
   });
 
@@ -108,7 +114,13 @@ describe("plain resources", () => {
     const spelt = { ...ssh, port: "22", sourceIps: ["2001:0db8:0::/32", "192.0.2.0/24"] };
     assert.equal((await provider.diff(FIREWALL, made, { name: "fw", rules: [ping, spelt] })).changed, false);
     const out = { direction: "out", protocol: "udp", port: "53", destinationIps: ["0.0.0.0/0"] };
-    const grown = await grow(provider, FIREWALL, made, { name: "fw2", rules: [ssh, out] }, { changed: ["name", "rules"] });
+    const grown = await grow(
+      provider,
+      FIREWALL,
+      made,
+      { name: "fw2", rules: [ssh, out] },
+      { changed: ["name", "rules"] },
+    );
     assert.equal((await cloud.hcloud("GET", `/firewalls/${made.id}`)).firewall.rules.length, 2);
     await refused(FIREWALL, { name: "x", rules: [{ direction: "up", protocol: "tcp" }] }, "rules[0].direction");
     await bury(provider, FIREWALL, grown);
@@ -121,9 +133,15 @@ describe("plain resources", () => {
     const inline = await bear(provider, FIREWALL, {
       inputs: { name: "inline", applyTos: [{ server: Number(one.id) }, { labelSelector: "role=web" }] },
     });
-    const moved = await grow(provider, FIREWALL, inline, { name: "inline", applyTos: [{ server: Number(two.id) }] }, {
-      changed: ["applyTos"],
-    });
+    const moved = await grow(
+      provider,
+      FIREWALL,
+      inline,
+      { name: "inline", applyTos: [{ server: Number(two.id) }] },
+      {
+        changed: ["applyTos"],
+      },
+    );
     const cleared = await grow(provider, FIREWALL, moved, { name: "inline", applyTos: [] }, { changed: ["applyTos"] });
     await bury(provider, FIREWALL, cleared);
 
@@ -132,9 +150,15 @@ describe("plain resources", () => {
     const made = await bear(provider, ATTACHMENT, {
       inputs: { firewallId, serverIds: [Number(one.id)], labelSelectors: ["role=web"] },
     });
-    const grown = await grow(provider, ATTACHMENT, made, { firewallId, serverIds: [Number(two.id)] }, {
-      changed: ["serverIds", "labelSelectors"],
-    });
+    const grown = await grow(
+      provider,
+      ATTACHMENT,
+      made,
+      { firewallId, serverIds: [Number(two.id)] },
+      {
+        changed: ["serverIds", "labelSelectors"],
+      },
+    );
     await refused(ATTACHMENT, { firewallId }, "serverIds");
     await provider.remove(ATTACHMENT, grown);
     await provider.remove(ATTACHMENT, grown);

@@ -1,0 +1,46 @@
+#!/bin/bash
+# Takes one delivery, the machine's file set and its secrets, and succeeds when the machine is no worse than before it.
+#   chitlaq-deliver FILESET.sh  reads {"name": "value", ...} from standard input
+# What was well before a content was first tried must be well after it. That is remembered until it holds, so that a second
+# attempt with the same content is measured by the same; another content is measured by what is well by then, and what a
+# bad one broke can be mended.
+set -euo pipefail
+source "$(dirname "$0")/../lib/chitlaq/lib.sh"
+
+fileset=${1:?usage: chitlaq-deliver FILESET.sh}
+state=/var/lib/chitlaq
+tools=$(dirname "$0")
+patience=300
+
+exec 8>"$state/deliver.lock"
+flock 8
+secrets=$(cat)
+
+well() {
+  [[ -e /etc/chitlaq/health.tsv ]] || return 0
+  { "$tools/chitlaq-health" || true; } | jq -r 'to_entries[] | select(.value == "ok") | .key'
+}
+
+content=$(cat "$fileset" - <<<"$secrets" | sha256sum)
+if [[ $(cat "$state/delivery.sum" 2>/dev/null) != "$content" ]]; then
+  well >"$state/delivery.well"
+  (umask 077 && printf '%s\n' "$content" >"$state/delivery.sum")
+fi
+
+"$tools/chitlaq-converge" "$fileset" </dev/null
+/usr/local/sbin/chitlaq-secrets install <<<"$secrets" >/dev/null
+
+# Checks of services that are no longer here count as passed.
+fallen() {
+  comm -23 <(sort "$state/delivery.well") <(well | sort) | comm -12 - <(cut -f 1 /etc/chitlaq/health.tsv | sort)
+}
+
+end=$((SECONDS + patience))
+while :; do
+  lost=$(fallen)
+  [[ -n $lost ]] || break
+  ((SECONDS < end)) || fail "worse than before for ${patience} s: ${lost//$'\n'/, }; see chitlaq-health and journalctl"
+  sleep 2
+done
+rm -f "$state/delivery.sum" "$state/delivery.well"
+log "delivered"

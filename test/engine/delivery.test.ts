@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { it } from "node:test";
+import type { Secrets } from "../../cli/secrets/context.ts";
+import { signAtCloudflare } from "../../cli/secrets/originCa.ts";
+import { SecretStore } from "../../cli/secrets/store.ts";
+import { initSecrets, secretsRotate } from "../../cli/secrets/verbs.ts";
+import { wantedSecrets } from "../../cli/secrets/wanted.ts";
+import { createProgress } from "../../cli/progress.ts";
+import { requiredSecrets } from "../../ops/render/machine.ts";
+import { type FakeMachines, startFakeMachines } from "../support/fake-machines.ts";
+import { planOf } from "../support/platform.ts";
+import { createProject, type PulumiProject } from "../support/pulumi.ts";
+import { startLocalCloud } from "../support/local-cloud.ts";
+
+const silent = createProgress({ quiet: true, stream: process.stderr });
+const ssh = { allowFrom: ["198.51.100.7/32"] };
+const plan = planOf(2);
+const nameOf = (host: string): string =>
+  plan.machines.find(({ privateIp }) => privateIp === host)?.name ?? plan.network.routes[0]?.machine ?? host;
+
+/** `db-2 files`, `db-2`, `db-2 health`, in the order in which it happened. */
+const story = (machines: FakeMachines): readonly string[] =>
+  machines.notes().map((note) => {
+    const name = nameOf(note.host);
+    if (note.kind === "copy") return `${name} files`;
+    return note.command.startsWith("chitlaq-health") ? `${name} health` : name;
+  });
+
+const secretsOf = (
+  project: PulumiProject,
+  cloudflare: { readonly endpoint: string; readonly token: string },
+): Secrets => ({
+  stack: project.stack,
+  store: new SecretStore(project.stack, (args, options) => project.run(args.slice(0, -1), options)),
+  wanted: wantedSecrets(plan, requiredSecrets),
+  signOrigin: signAtCloudflare(cloudflare, new AbortController().signal),
+});
+
+it("delivers to every machine, then to those that something changed for, one at a time", async (t) => {
+  const cloud = await startLocalCloud(t, { zones: [{ name: plan.edge.zone, plan: plan.edge.plan }] });
+  await cloud.hetzner.control("PUT", "delays", { default: 5, selectors: 0, health: 0 });
+  const machines = await startFakeMachines(t);
+  const project = await createProject(t, {
+    cloud,
+    program: { stack: "phase2" },
+    config: {
+      "chitlaq:platform": {
+        ssh: { publicKeys: plan.sshKeys.reduce((all, key) => ({ ...all, [key.name]: key.publicKey }), {}), ...ssh },
+      },
+    },
+    env: { CHITLAQ_LOCAL_DIAL: machines.socket },
+  });
+  const secrets = secretsOf(project, cloud.endpoints.cloudflare);
+
+  await t.test("nothing is delivered while the stack has no secrets", async () => {
+    await project.up();
+    assert.deepEqual(story(machines), []);
+  });
+
+  await t.test("secrets are made, and what nobody can make is named", async () => {
+    const findings = await initSecrets(secrets, silent);
+    assert.deepEqual(
+      findings.map(({ name, problem }) => [name, problem.split(" ")[0]]),
+      [
+        ["s3-access-key", "missing"],
+        ["s3-secret-key", "missing"],
+      ],
+    );
+    const refused = await project.run(["up", "--yes", "--skip-preview", "--stack", project.stack]);
+    assert.match(refused.stdout + refused.stderr, /chitlaq:secret-s3-access-key: missing, machines wait for it/);
+    assert.deepEqual(story(machines), []);
+    const given = new Map([
+      ["s3-access-key", "LOCALACCESSKEY"],
+      ["s3-secret-key", "local/secret/key"],
+    ]);
+    assert.deepEqual(await initSecrets(secrets, silent, { given }), []);
+  });
+
+  await t.test(
+    "every machine gets its files and its secrets, the gateway last, and health is asked for in the end",
+    async () => {
+      await project.up();
+      const order = plan.rollout.flatMap((name) => [`${name} files`, name]);
+      const told = story(machines);
+      assert.deepEqual(told.slice(0, order.length), order);
+      assert.deepEqual(told.slice(order.length).toSorted(), plan.rollout.map((name) => `${name} health`).toSorted());
+      const [address] = Object.values((await project.outputs()).endpoints as Record<string, Record<string, string>>)
+        .filter((value) => typeof value === "object")
+        .flatMap((value) => Object.values(value));
+      assert.deepEqual([...machines.dialled()], [address], "only the gateway is dialled from outside");
+      const database = machines.notes().find((note) => note.kind === "run" && nameOf(note.host) === "db-1");
+      assert.ok(database?.kind === "run");
+      assert.deepEqual(
+        Object.keys(JSON.parse(database.stdin)).toSorted(),
+        requiredSecrets(plan, "db-1").map(({ name }) => name),
+      );
+    },
+  );
+
+  await t.test("a second update changes nothing and logs in nowhere", async () => {
+    machines.forget();
+    await project.up({ args: ["--expect-no-changes"] });
+    assert.deepEqual(story(machines), []);
+    assert.deepEqual([...machines.dialled()], []);
+  });
+
+  await t.test("a change of the load balancer's files reaches the load balancer alone", async () => {
+    project.setConfig({ "chitlaq:platform": { edge: { hosts: ["@", "www", "api", "status"] } } });
+    await project.up();
+    assert.deepEqual(story(machines), ["lb-1 files", "lb-1"]);
+  });
+
+  await t.test(
+    "a new password reaches those that use it, standby before primary; a machine that suffers ends it",
+    async () => {
+      machines.forget();
+      await secretsRotate(secrets, ["postgres-app-password"], { loseEncrypted: false }, silent);
+      machines.failAt("10.0.3.11");
+      const failed = await project.run(["up", "--yes", "--skip-preview", "--stack", project.stack]);
+      assert.notEqual(failed.code, 0);
+      assert.match(failed.stdout, /it did not work/);
+      assert.deepEqual(story(machines), ["db-2", "db-1"]);
+      machines.failAt(null);
+      machines.forget();
+      await project.up();
+      assert.deepEqual(story(machines), ["db-1", "api-2", "api-1"]);
+    },
+  );
+
+  await t.test("no secret stands in state, in outputs or in any other file of the engine", async () => {
+    const { values } = await secrets.store.read();
+    const sensitive = [...values].filter(([, value]) => !/BEGIN (CERTIFICATE)/.test(value) && value.length > 12);
+    assert.ok(sensitive.length > 10);
+    const { backendDir, projectDir } = project.instance;
+    const files = [backendDir, join(projectDir, "stacks")].flatMap((folder) =>
+      readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name)),
+    );
+    for (const file of files) {
+      const content = readFileSync(file, "utf8");
+      for (const [name, value] of sensitive) {
+        const [line = value] = value.split("\n").filter((part) => !part.startsWith("-----") && part !== "");
+        assert.ok(!content.includes(line), `${name} stands in clear in ${file}`);
+      }
+    }
+  });
+});

@@ -1,0 +1,279 @@
+/** Programs under the real engine with the stand-ins: what a deployment goes through when nothing fails. */
+
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { type Answer, type LocalCloud, startCloud } from "./localCloud.ts";
+import { createProject, engineMissing, type Project, type Step } from "./project.ts";
+
+const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHk0Zp0SSyU5oyTwV1HTAlQXUj4MaNFg0Jr8N8UDvgMj first@test";
+
+type Wishes = {
+  readonly type?: string;
+  readonly location?: string;
+  readonly labels?: string;
+  readonly options?: string;
+};
+
+/** Everything hangs on something that exists only after its own creation. */
+const program = ({ type = "cpx22", location = "fsn1", labels = '{ role: "web" }', options = "{}" }: Wishes = {}): string => `
+const password = new pulumi.Config().requireSecret("password");
+const key = new hcloud.SshKey("key", { publicKey: ${JSON.stringify(KEY)} });
+const network = new hcloud.Network("net", { name: "net", ipRange: "10.0.0.0/16" });
+const subnet = new hcloud.NetworkSubnet("subnet", {
+  networkId: network.id.apply(Number),
+  type: "cloud",
+  networkZone: "eu-central",
+  ipRange: "10.0.1.0/24",
+});
+const server = new hcloud.Server("web", {
+  name: "web",
+  serverType: ${JSON.stringify(type)},
+  location: ${JSON.stringify(location)},
+  image: "debian-13",
+  keepDisk: true,
+  sshKeys: [key.id],
+  userData: pulumi.interpolate\`#cloud-config password \${password}\`,
+  networks: [{ subnetId: subnet.id, ip: "10.0.1.5" }],
+  labels: ${labels},
+}, ${options});
+const zone = cloudflare.getZoneOutput({ filter: { name: "example.com" } });
+const record = new cloudflare.DnsRecord("www", {
+  zoneId: zone.zoneId,
+  name: "www.example.com",
+  type: "A",
+  content: server.ipv4Address,
+  ttl: 1,
+  proxied: true,
+});
+export const serverId = server.id;
+export const address = server.ipv4Address;
+export const recordId = record.id;
+export const zoneId = zone.zoneId;
+export const hidden = server.userData;
+`;
+
+describe("a deployment with stand-ins", { skip: await engineMissing() }, () => {
+  let cloud: LocalCloud;
+  let project: Project;
+  before(async () => {
+    cloud = await startCloud();
+    project = await createProject(cloud);
+    const set = await project.pulumi("config", "set", "--secret", "password", "vErYsEcReT-0815");
+    assert.equal(set.code, 0, set.output);
+  });
+  after(async () => {
+    await project.close();
+    await cloud.close();
+  });
+
+  const upWith = async (wishes: Wishes, ...args: readonly string[]): Promise<string> => {
+    await project.write(program(wishes));
+    const run = await project.up(...args);
+    assert.equal(run.code, 0, run.output);
+    return run.output;
+  };
+  const server = async (): Promise<Answer> => (await cloud.hcloud("GET", "/servers?name=web")).servers[0];
+  const changesOf = (steps: readonly Step[]): readonly string[] =>
+    steps.filter(({ op }) => op !== "same").map(({ op, name }) => `${op} ${name}`);
+
+  it("previews the chain without touching anything", async () => {
+    await project.write(program());
+    const steps = await project.steps();
+    assert.deepEqual(changesOf(steps), [
+      "create p-dev",
+      ...["key", "net", "subnet", "web", "www"].map((name) => `create ${name}`),
+    ]);
+    const web = steps.find(({ name }) => name === "web");
+    assert.equal(web?.newState?.outputs?.ipv4Address, "04da6b54-80e4-46f7-96ec-b56ff0331ba9");
+    assert.equal(cloud.requests().filter((line) => !line.startsWith("GET")).length, 0);
+  });
+
+  it("creates it, says what it is, and finds nothing to change afterwards", async () => {
+    const output = await upWith({});
+    assert.equal(output.match(/hcloud: stand-in plugin/g)?.length, 1, output);
+    assert.equal(output.match(/cloudflare: stand-in plugin/g)?.length, 1, output);
+    const { serverId, address, recordId, zoneId } = await project.outputs();
+    const live = await server();
+    assert.deepEqual([String(live.id), live.public_net.ipv4.ip, live.private_net[0].ip], [serverId, address, "10.0.1.5"]);
+    assert.equal((await cloud.cf("GET", `/zones/${zoneId}/dns_records/${recordId}`)).content, address);
+    const again = await project.up("--expect-no-changes");
+    assert.equal(again.code, 0, again.output);
+    const refreshed = await project.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes");
+    assert.equal(refreshed.code, 0, refreshed.output);
+  });
+
+  it("keeps secrets out of state and of what it prints", async () => {
+    const secret = /vErYsEcReT-0815/;
+    const { stdout } = await project.pulumi("stack", "export");
+    assert.doesNotMatch(stdout, secret);
+    const { resources } = (JSON.parse(stdout) as { deployment: { resources: readonly Answer[] } }).deployment;
+    const web = resources.find(({ urn }) => urn.endsWith("::web"));
+    assert.ok(web.inputs.userData.ciphertext, "the input is encrypted");
+    assert.ok(web.outputs.userData.ciphertext, "and so is the output of the same name");
+    const entries = await readdir(join(project.directory, "state"), { recursive: true, withFileTypes: true });
+    for (const entry of entries.filter((item) => item.isFile())) {
+      assert.doesNotMatch(await readFile(join(entry.parentPath, entry.name), "utf8"), secret, entry.name);
+    }
+    const shown = await project.pulumi("preview", "--diff");
+    assert.doesNotMatch(shown.output, secret);
+  });
+
+  it("changes the type in place: power off, change, power on", async () => {
+    await project.write(program({ type: "cpx32" }));
+    const steps = await project.steps();
+    assert.deepEqual(changesOf(steps), ["update web"]);
+    assert.deepEqual(Object.keys(steps.find(({ name }) => name === "web")?.detailedDiff ?? {}), ["serverType"]);
+    const { id } = await server();
+    const before = cloud.requests().length;
+    await upWith({ type: "cpx32" });
+    const calls = cloud.requests().slice(before).filter((line) => line.includes("/actions/"));
+    assert.deepEqual(calls.slice(0, 2), [`POST /servers/${id}/actions/poweroff`, `POST /servers/${id}/actions/change_type`]);
+    const live = await server();
+    assert.deepEqual([live.id, live.server_type.name, live.status, live.primary_disk_size], [id, "cpx32", "running", 80]);
+  });
+
+  it("leaves alone what the program tells it to ignore", async () => {
+    const options = '{ ignoreChanges: ["labels", "userData"] }';
+    await upWith({ type: "cpx32", labels: '{ role: "db" }', options }, "--expect-no-changes");
+    assert.deepEqual((await server()).labels, { role: "web" });
+  });
+
+  it("sees drift in a refresh and puts it right", async () => {
+    const { id } = await server();
+    await cloud.hcloud("PUT", `/servers/${id}`, { labels: { role: "stolen" } });
+    const { zoneId, recordId } = await project.outputs();
+    await cloud.cf("PATCH", `/zones/${zoneId}/dns_records/${recordId}`, { content: "192.0.2.66" });
+    await project.write(program({ type: "cpx32" }));
+    const refreshed = await project.pulumi("refresh", "--yes", "--skip-preview", "--diff");
+    assert.match(refreshed.output, /stolen/);
+    assert.match(refreshed.output, /192\.0\.2\.66/);
+    assert.deepEqual(changesOf(await project.steps()), ["update web", "update www"]);
+    await upWith({ type: "cpx32" });
+    assert.deepEqual((await server()).labels, { role: "web" });
+    assert.notEqual((await cloud.cf("GET", `/zones/${zoneId}/dns_records/${recordId}`)).content, "192.0.2.66");
+  });
+
+  it("makes again what was deleted behind its back", async () => {
+    const { zoneId, recordId } = await project.outputs();
+    await cloud.cf("DELETE", `/zones/${zoneId}/dns_records/${recordId}`);
+    const run = await project.up("--refresh");
+    assert.equal(run.code, 0, run.output);
+    const renewed = (await project.outputs()).recordId;
+    assert.notEqual(renewed, recordId);
+    assert.equal((await cloud.cf("GET", `/zones/${zoneId}/dns_records/${renewed}`)).name, "www.example.com");
+  });
+
+  it("replaces a server that carries a fixed name by deleting it first", async () => {
+    const { id } = await server();
+    await project.write(program({ type: "cpx32", location: "nbg1" }));
+    const steps = await project.steps();
+    const web = steps.filter(({ name }) => name === "web").map(({ op }) => op);
+    assert.deepEqual(web, ["delete-replaced", "replace", "create-replacement"]);
+    const before = cloud.requests().length;
+    await upWith({ type: "cpx32", location: "nbg1" });
+    const calls = cloud.requests().slice(before);
+    const [gone, made] = [calls.indexOf(`DELETE /servers/${id}`), calls.indexOf("POST /servers")];
+    assert.ok(gone >= 0 && made > gone, calls.join("\n"));
+    const live = await server();
+    assert.notEqual(live.id, id);
+    assert.equal(live.location.name, "nbg1");
+    const { zoneId, recordId, address } = await project.outputs();
+    assert.equal((await cloud.cf("GET", `/zones/${zoneId}/dns_records/${recordId}`)).content, address);
+  });
+
+  it("does not delete what the program protects", async () => {
+    await upWith({ type: "cpx32", location: "nbg1", options: "{ protect: true }" });
+    const { id } = await server();
+    const destroyed = await project.pulumi("destroy", "--yes", "--skip-preview");
+    assert.notEqual(destroyed.code, 0);
+    assert.match(destroyed.output, /protect/);
+    const moved = await (async () => {
+      await project.write(program({ type: "cpx32", location: "hel1", options: "{ protect: true }" }));
+      return project.up();
+    })();
+    assert.notEqual(moved.code, 0);
+    assert.equal((await server()).id, id);
+  });
+
+  it("destroys everything and leaves nothing", async () => {
+    await upWith({ type: "cpx32", location: "nbg1" });
+    const destroyed = await project.pulumi("destroy", "--yes", "--skip-preview");
+    assert.equal(destroyed.code, 0, destroyed.output);
+    for (const kind of ["servers", "networks", "ssh_keys", "primary_ips"]) {
+      assert.deepEqual((await cloud.hcloud("GET", `/${kind}`))[kind], [], kind);
+    }
+    assert.deepEqual(cloud.unhandled(), []);
+  });
+});
+
+describe("an import", { skip: await engineMissing() }, () => {
+  let cloud: LocalCloud;
+  let project: Project;
+  before(async () => {
+    cloud = await startCloud();
+    project = await createProject(cloud);
+  });
+  after(async () => {
+    await project.close();
+    await cloud.close();
+  });
+
+  it("takes over what exists, so that the same program changes nothing", async () => {
+    const { ssh_key } = await cloud.hcloud("POST", "/ssh_keys", { name: "old", public_key: KEY, labels: { a: "b" } });
+    const { network } = await cloud.hcloud("POST", "/networks", {
+      name: "net",
+      ip_range: "10.0.0.0/16",
+      subnets: [{ type: "cloud", ip_range: "10.0.1.0/24", network_zone: "eu-central" }],
+    });
+    const [zone] = await cloud.cf("GET", "/zones?name=example.com");
+    const record = await cloud.cf("POST", `/zones/${zone.id}/dns_records`, {
+      name: "www",
+      type: "A",
+      content: "192.0.2.1",
+      ttl: 300,
+    });
+    const imports = [
+      ["hcloud:index/sshKey:SshKey", "key", String(ssh_key.id)],
+      ["hcloud:index/networkSubnet:NetworkSubnet", "subnet", `${network.id}-10.0.1.0/24`],
+      ["cloudflare:index/dnsRecord:DnsRecord", "www", `${zone.id}/${record.id}`],
+    ] as const;
+    for (const [type, name, id] of imports) {
+      const run = await project.pulumi("import", type, name, id, "--yes", "--protect=false", "--generate-code=false");
+      assert.equal(run.code, 0, run.output);
+    }
+    await project.write(`
+new hcloud.SshKey("key", { name: "old", publicKey: ${JSON.stringify(KEY)}, labels: { a: "b" } });
+new hcloud.NetworkSubnet("subnet", {
+  networkId: ${network.id}, type: "cloud", networkZone: "eu-central", ipRange: "10.0.1.0/24",
+});
+new cloudflare.DnsRecord("www", {
+  zoneId: "${zone.id}", name: "www.example.com", type: "A", content: "192.0.2.1", ttl: 300,
+});
+new hcloud.Network("net", { name: "net", ipRange: "10.0.0.0/16" }, { import: "${network.id}" });
+`);
+    const before = cloud.requests().filter((line) => !line.startsWith("GET")).length;
+    const adopted = await project.up();
+    assert.equal(adopted.code, 0, adopted.output);
+    const again = await project.up("--expect-no-changes");
+    assert.equal(again.code, 0, again.output);
+    assert.equal(cloud.requests().filter((line) => !line.startsWith("GET")).length, before);
+  });
+
+  it("of something that does not exist says so", async () => {
+    const run = await project.pulumi("import", "hcloud:index/sshKey:SshKey", "none", "12345", "--yes", "--generate-code=false");
+    assert.notEqual(run.code, 0);
+    assert.match(run.output, /12345.*does not exist|does not exist/);
+  });
+
+  it("stops when the program describes something else", async () => {
+    const { placement_group } = await cloud.hcloud("POST", "/placement_groups", { name: "pg", type: "spread" });
+    await project.write(
+      `new hcloud.PlacementGroup("pg", { name: "other", type: "spread" }, { import: "${placement_group.id}" });`,
+    );
+    const run = await project.up();
+    assert.notEqual(run.code, 0);
+    assert.match(run.output, /inputs to import do not match/);
+  });
+});

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fileSet } from "../../ops/render/machine.ts";
+import { renderUserData } from "../../ops/render/user-data.ts";
+import { planOf } from "../support/platform.ts";
+import { debianRoot, tryIn } from "./support/root.ts";
+
+/** What later changes do to files of a machine that is set up: `systemctl` acts on nothing in a change of root. */
+const checks: Readonly<Record<string, string>> = {
+  "a changed file is installed and no other": `
+    sed -i 's/worker_connections [0-9]*/worker_connections 77/' /root/fileset/files/etc/nginx/nginx.conf
+    chitlaq-apply /root/fileset | grep -v 'Running in' > /root/said
+    cat /root/said
+    grep -qx 'chitlaq-apply: installed /etc/nginx/nginx.conf' /root/said
+    grep -q '1 files changed' /root/said
+    grep -q 'worker_connections 77' /etc/nginx/nginx.conf`,
+  "a file that its service refuses is put back, with every other file of the same change": `
+    cp -r /root/fileset /root/broken
+    echo 'no such directive;' >> /root/broken/files/etc/nginx/chitlaq.conf
+    echo '# changed too' >> /root/broken/files/etc/hosts
+    before=$(cat /etc/nginx/chitlaq.conf /etc/hosts | sha256sum)
+    if chitlaq-apply /root/broken; then echo 'the change was taken'; exit 1; fi
+    [ "$before" = "$(cat /etc/nginx/chitlaq.conf /etc/hosts | sha256sum)" ] && nginx -t`,
+  "a file the next set does not have is removed": `
+    test -f /etc/nftables.d/nat.nft
+    cp -r /root/fileset /root/smaller
+    rm /root/smaller/files/etc/nftables.d/nat.nft
+    sed -i '/nat.nft$/d' /root/smaller/manifest.tsv
+    chitlaq-apply /root/smaller && test ! -e /etc/nftables.d/nat.nft`,
+  "a mode or owner that was changed by hand is set right": `
+    chmod 0666 /etc/ssh/sshd_config.d/10-chitlaq.conf && chown nobody /etc/chitlaq/machine.env
+    chitlaq-apply /root/fileset
+    test "$(stat -c '%a %U' /etc/ssh/sshd_config.d/10-chitlaq.conf /etc/chitlaq/machine.env | tr '\\n' ' ')" = '644 root 644 root '`,
+  "secrets of other machines are refused, and no value is printed": `
+    touch /var/lib/chitlaq/converged
+    if echo '{"postgres-app-password":"geheim"}' | chitlaq-secrets install > /root/said 2>&1; then exit 1; fi
+    cat /root/said
+    grep -q 'postgres-app-password is not a secret of this machine' /root/said && ! grep -q geheim /root/said`,
+  "a delivery that is no object of strings is refused": `
+    for input in '[]' '{"origin.key": 1}' '{"origin.key": ""}' 'origin.key=x'; do
+      if echo "$input" | chitlaq-secrets install 2>/dev/null; then echo "taken: $input"; exit 1; fi
+    done`,
+  "a delivered secret gets its owner and mode": `
+    rm /etc/chitlaq/secrets/origin.key
+    if chitlaq-secrets status > /root/said; then exit 1; fi
+    grep -P '^origin.key\\tmissing$' /root/said
+    jq -n --rawfile key /etc/chitlaq/secrets/origin.crt '{"origin.key": $key}' | chitlaq-secrets install
+    test "$(stat -c '%a %U:%G' /etc/chitlaq/secrets/origin.key)" = '600 root:root'`,
+};
+
+test("changes reach a load balancer whole or not at all", async (t) => {
+  const base = debianRoot();
+  if ("missing" in base) return t.skip(base.missing);
+  const plan = planOf(2);
+  const trial = { fileSet: fileSet(plan, "lb-1"), userData: renderUserData(plan, "lb-1"), checks };
+  const verdicts = await tryIn(base.root, trial);
+  for (const name of Object.keys(checks)) {
+    await t.test(name, () => {
+      const verdict = verdicts.get(name);
+      assert.equal(verdict?.status, 0, verdict?.output);
+    });
+  }
+  return undefined;
+});
