@@ -1,7 +1,8 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isHostName } from "./agents/names.ts";
 import { runAt, type Command } from "./access.ts";
+import { isHostName } from "./agents/names.ts";
+import { ensureGroups } from "./cgroup.ts";
 import { namesFolder, type EnvironmentState } from "./state.ts";
 
 /** A host of the internet of the local cloud: addresses that whoever serves there may bind or send from, and its names. */
@@ -48,8 +49,18 @@ export const removeInternetHost = async (environment: EnvironmentState, host: In
   await editAddresses(environment, "del", host.addresses);
 };
 
-/** The command line that runs a program of the host with the network of the internet, e.g. a server for {@link addInternetHost}. */
+/**
+ * The command line that runs a program of the host with the network of the internet, e.g. a server for {@link addInternetHost}.
+ * What it starts ends with the environment at the latest.
+ */
 export const commandInInternet = (environment: EnvironmentState, command: readonly string[]): Command => [
-  "nsenter",
-  [`--net=/run/netns/${environment.internet}`, ...command],
+  "sh",
+  [
+    join(import.meta.dirname, "enter.sh"),
+    ...ensureGroups(environment.id, "internet"),
+    "--",
+    "nsenter",
+    `--net=/run/netns/${environment.internet}`,
+    ...command,
+  ],
 ];

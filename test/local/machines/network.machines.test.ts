@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { after, afterEach, before, describe, test } from "node:test";
 import { execIn, type Place } from "../../../local/machines/access.ts";
 import { cut, cutBetween, heal, healAll } from "../../../local/machines/faults.ts";
+import { addInternetHost, commandInInternet, removeInternetHost } from "../../../local/machines/internet.ts";
 import {
   bootAll,
   cloudConfig,
@@ -220,6 +222,29 @@ describe("the network of the machines", { skip }, () => {
     await healAll(cloud.environment());
     assert.ok(await pings(1, "10.0.1.2"));
     await sync(hosts);
+  });
+
+  test("a host put into the internet is found by name, and is gone when taken out", async () => {
+    const host = { addresses: ["192.0.2.90"], names: ["s3.example.com"] };
+    const server =
+      "import http.server as h; h.HTTPServer(('192.0.2.90', 80), h.SimpleHTTPRequestHandler).serve_forever()";
+    await addInternetHost(cloud.environment(), host);
+    const [program, args] = commandInInternet(cloud.environment(), ["python3", "-c", server]);
+    const process = spawn(program, args, { stdio: "ignore", cwd: import.meta.dirname });
+    try {
+      const page = () => execIn(cloud.machine(3), ["curl", "-s", "-m2", "http://s3.example.com/support.ts"]);
+      await until("the server answers", async () => (await page()).code === 0);
+      assert.match((await page()).stdout, /^import assert/);
+    } finally {
+      process.kill("SIGKILL");
+    }
+    await removeInternetHost(cloud.environment(), host);
+    await removeInternetHost(cloud.environment(), host);
+    assert.notEqual((await execIn(cloud.machine(3), ["getent", "hosts", "s3.example.com"])).code, 0);
+    await assert.rejects(
+      addInternetHost(cloud.environment(), { addresses: ["192.0.2.91"], names: ["../x"] }),
+      /needs an address and names/,
+    );
   });
 
   test("nothing leaves the host: only the mirrors answer in the internet", async () => {
