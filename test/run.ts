@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { describeError, Interrupted } from "../cli/errors.ts";
+import { describeError, Fault, Interrupted } from "../cli/errors.ts";
 import { exitCodeOf, interruption, watchSignals } from "../cli/interrupt.ts";
 import { repoRoot } from "../cli/paths.ts";
 import { createProgress } from "../cli/progress.ts";
@@ -23,7 +23,7 @@ const concurrency = { quick: availableParallelism(), engine: Math.min(2, availab
 
 function chosenTiers(names: readonly string[]): readonly Tier[] {
   for (const name of names) {
-    if (!tiers.some((tier) => tier === name)) throw new Error(`--tier: ${name} given, use ${tiers.join(", ")}`);
+    if (!tiers.some((tier) => tier === name)) throw new Fault(`--tier: ${name} given, use ${tiers.join(", ")}`);
   }
   return names.length === 0 ? tiers : tiers.filter((tier) => names.includes(tier));
 }

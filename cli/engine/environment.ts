@@ -13,13 +13,15 @@ export type EnvironmentInput = {
   readonly pulumiHome: string;
   readonly backendDir: string;
   readonly passphrase: string;
+  /** Socket that leads into the network of the local cloud's machines; undefined when it has none. */
+  readonly dialSocket?: string | undefined;
 };
 
 /**
  * Variables of the person's own set-up that would lead a local run to a real account, another backend or another
  * engine; all of them are dropped.
  */
-const foreign = /^(PULUMI|HCLOUD|CLOUDFLARE|CF)_/;
+const foreign = /^(PULUMI|HCLOUD|CLOUDFLARE|CF)_|^(SSH_AUTH_SOCK|CHITLAQ_LOCAL_DIAL)$/;
 
 export function withoutForeign(env: NodeJS.ProcessEnv): Record<string, string> {
   const kept: Record<string, string> = {};
@@ -41,6 +43,8 @@ export function localExports(input: EnvironmentInput): Readonly<Record<string, s
     // A missing plugin must be an error at once; the engine would search the network for seconds on every run.
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    // The stand-in command plugin reaches the machines' addresses through it.
+    ...(input.dialSocket === undefined ? {} : { CHITLAQ_LOCAL_DIAL: input.dialSocket }),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Opens an instance for work: cloud, engine, plugins, project, and a way to run `pulumi` among them. */
 import { join } from "node:path";
+import { readState } from "../../local/machines/state.ts";
 import { engineEnvironment } from "../engine/environment.ts";
 import { ensurePlugins, type Plugin } from "../engine/plugins.ts";
 import type { EngineSearch } from "../engine/probe.ts";
@@ -60,12 +61,17 @@ export type Local = {
   pulumi(args: readonly string[], options?: RunOptions): Promise<Finished>;
 };
 
+/** The way from this host to the addresses of the instance's machines. */
+export const dialSocketOf = (instance: Instance, { machines }: CloudEndpoints): string | undefined =>
+  machines ? readState(instance.cloudDir)?.internetSocket : undefined;
+
 /** The instance's engine around a running cloud. */
 export function localOf(instance: Instance, endpoints: CloudEndpoints, toolchain: Toolchain): Local {
   const { backendDir, projectDir } = instance;
   const { pulumi } = toolchain.engine;
   const passphrase = passphraseOf(instance);
-  const env = engineEnvironment({ endpoints, pulumi, pulumiHome, backendDir, passphrase }, process.env);
+  const dialSocket = dialSocketOf(instance, endpoints);
+  const env = engineEnvironment({ endpoints, pulumi, pulumiHome, backendDir, passphrase, dialSocket }, process.env);
   return {
     instance,
     endpoints,

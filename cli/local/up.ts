@@ -5,6 +5,7 @@ import { interruption } from "../interrupt.ts";
 import { tryLock } from "../lock.ts";
 import { repoRoot } from "../paths.ts";
 import type { Progress } from "../progress.ts";
+import { stackPlan } from "../stack-plan.ts";
 import { describeToolchain, type Local, withLocal } from "./context.ts";
 import { type Instance, makeFolders } from "./instance.ts";
 import { requireStack, stackConfigDir, syncProject } from "./project.ts";
@@ -14,21 +15,18 @@ import { ensureStack, recoverStack, stackOutputs, updateStack } from "./stack.ts
 
 export type UpOptions = { readonly machines: boolean; readonly json: boolean };
 
-/** What the program will decide, checked before anything starts: a wrong config fails here, with every fault. */
-export async function planOf(instance: Instance, stack: string) {
-  const [{ planOfStack }, { loadPriceBook }] = await Promise.all([
-    import("../../cost/stacks.ts"),
-    import("../../cost/prices/book.ts"),
-  ]);
-  const book = loadPriceBook();
-  return planOfStack(stack, book, book.date, stackConfigDir(instance));
-}
+/** Checked before anything starts: a wrong config fails here. */
+export const planOf = (instance: Instance, stack: string) => stackPlan(stack, stackConfigDir(instance));
 
 async function bringUp(local: Local, stack: string, progress: Progress): Promise<void> {
   await progress.step("Checking the stack's state", async () => {
     await ensureStack(local, stack);
     await recoverStack(local, stack, progress);
   });
+  if (local.endpoints.machines) {
+    const { prepareDelivery } = await import("../secrets/local.ts");
+    await prepareDelivery(local, stack, progress);
+  }
   await progress.step(`pulumi up --stack ${stack}`, (note) => updateStack(local, stack, [], note));
 }
 

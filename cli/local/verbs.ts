@@ -6,7 +6,7 @@ import { Fault } from "../errors.ts";
 import { pulumiHome, repoRoot } from "../paths.ts";
 import type { Progress } from "../progress.ts";
 import { runningCloud, stopCloud } from "./cloud.ts";
-import { prepareToolchain } from "./context.ts";
+import { dialSocketOf, prepareToolchain } from "./context.ts";
 import { endAbandonedEngines } from "./engines.ts";
 import { type Instance, passphraseOf } from "./instance.ts";
 import { listInstances, stacksOf } from "./instances.ts";
@@ -124,7 +124,9 @@ export async function localEnv(instance: Instance, progress: Progress): Promise<
   syncProject(instance, repoRoot);
   const { pulumi } = (await prepareToolchain(progress)).engine;
   const { backendDir } = instance;
-  const variables = localExports({ endpoints, pulumi, pulumiHome, backendDir, passphrase: passphraseOf(instance) });
+  const passphrase = passphraseOf(instance);
+  const dialSocket = dialSocketOf(instance, endpoints);
+  const variables = localExports({ endpoints, pulumi, pulumiHome, backendDir, passphrase, dialSocket });
   const [stack, ...others] = stacksOf(instance, projectName);
   const chosen = stack !== undefined && others.length === 0 ? { PULUMI_STACK: stack } : {};
   for (const [name, value] of Object.entries({ ...variables, ...chosen })) {

@@ -1,7 +1,6 @@
 /** Opens a stack's secrets: the real stack with the person's own backend, or a local cloud's copy of it. */
 import { delimiter } from "node:path";
 import { requiredSecrets } from "../../ops/render/machine.ts";
-import type { Plan } from "../../plan/types.ts";
 import { pathPrefix } from "../engine/environment.ts";
 import { resolveEngine } from "../engine/resolve.ts";
 import { Fault } from "../errors.ts";
@@ -9,11 +8,12 @@ import { impatience, interruption } from "../interrupt.ts";
 import { runningCloud } from "../local/cloud.ts";
 import { localOf, prepareToolchain, search } from "../local/context.ts";
 import { type Instance, makeFolders } from "../local/instance.ts";
-import { requireStack, stackConfigDir, syncProject } from "../local/project.ts";
+import { requireStack, syncProject } from "../local/project.ts";
 import { ensureStack } from "../local/stack.ts";
 import { repoRoot } from "../paths.ts";
 import { run } from "../process/run.ts";
 import type { Progress } from "../progress.ts";
+import { stackPlan } from "../stack-plan.ts";
 import type { SignOrigin } from "./make.ts";
 import { cloudflareAccess, signAtCloudflare } from "./originCa.ts";
 import { SecretStore } from "./store.ts";
@@ -27,19 +27,10 @@ export type Secrets = {
   readonly signOrigin: SignOrigin | undefined;
 };
 
-async function planOf(stack: string, directory: string | undefined): Promise<Plan> {
-  const [{ planOfStack }, { loadPriceBook }] = await Promise.all([
-    import("../../cost/stacks.ts"),
-    import("../../cost/prices/book.ts"),
-  ]);
-  const book = loadPriceBook();
-  return planOfStack(stack, book, book.date, directory);
-}
-
 /** The stack of this repository, with the backend, the login and the passphrase of the environment. */
 export async function openSecrets(stack: string, progress: Progress): Promise<Secrets> {
   requireStack(repoRoot, stack);
-  const plan = await planOf(stack, undefined);
+  const plan = await stackPlan(stack, undefined);
   const { pulumi } = await resolveEngine(search, progress);
   const env = { ...process.env, PATH: [...pathPrefix(pulumi), process.env.PATH ?? ""].join(delimiter) };
   const store = new SecretStore(stack, (args, options) =>
@@ -61,11 +52,6 @@ export async function openLocalSecrets(stack: string, instance: Instance, progre
   syncProject(instance, repoRoot);
   const local = localOf(instance, endpoints, await prepareToolchain(progress));
   await ensureStack(local, stack);
-  const plan = await planOf(stack, stackConfigDir(instance));
-  return {
-    stack,
-    store: new SecretStore(stack, (args, options) => local.pulumi(args, options)),
-    wanted: wantedSecrets(plan, requiredSecrets),
-    signOrigin: signAtCloudflare(endpoints.cloudflare, interruption),
-  };
+  const { localSecrets } = await import("./local.ts");
+  return await localSecrets(local, stack);
 }

@@ -70,7 +70,9 @@ export const pairValues = (certificate: string, key: string, pair: KeyAndCertifi
   ]);
 
 async function makeAuthority({ stack, existing, now }: Making): Promise<Values> {
-  if (!isAbsent(existing, names.authority, names.authorityKey)) return new Map();
+  // A key alone has signed nothing that could be checked: it is what a cut-off run left.
+  const isUsable = existing.has(names.authority) && !isAbsent(existing, names.authority, names.authorityKey);
+  if (isUsable) return new Map();
   return pairValues(names.authority, names.authorityKey, await createAuthority(authorityName(stack, now), now));
 }
 

@@ -1,5 +1,6 @@
 /** Puts the stand-in language host beside a self-built `pulumi`. */
 
+import { randomUUID } from "node:crypto";
 import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { shellWord } from "../plugins/shell.ts";
@@ -27,7 +28,7 @@ export const installLanguageHost = async (options: LanguageHostInstallation): Pr
   ].join("\n");
   const path = join(resolve(options.binDir), "pulumi-language-nodejs");
   await mkdir(resolve(options.binDir), { recursive: true });
-  const fresh = `${path}.${process.pid}`;
+  const fresh = `${path}.${randomUUID()}`;
   await writeFile(fresh, shim);
   await chmod(fresh, 0o755);
   await rename(fresh, path);

@@ -35,9 +35,17 @@ done
 awk -v folder="$folder/" 'index($2, folder) == 1 { print $2 }' /proc/mounts | sort -r |
   while read -r mount; do umount "$mount" || umount -l "$mount"; done
 
-losetup --list --noheadings --output NAME,BACK-FILE |
-  awk -v folder="$folder/" 'index($2, folder) == 1 { print $1 }' |
-  while read -r device; do losetup --detach "$device"; done
+# A device goes when the last mount of it is gone, and those of a dead machine go with its namespace, a moment later. Two
+# devices of one file would each have their own truth.
+loops() {
+  losetup --list --noheadings --output NAME,BACK-FILE | awk -v folder="$folder/" 'index($2, folder) == 1 { print $1 }'
+}
+loops | while read -r device; do losetup --detach "$device"; done
+round=0
+while [ "$round" -lt 100 ] && [ -n "$(loops)" ]; do
+  sleep 0.05
+  round=$((round + 1))
+done
 
 ip netns list | awk -v prefix="hz-$environment-" 'index($1, prefix) == 1 { print $1 }' |
   while read -r namespace; do ip netns delete "$namespace"; done

@@ -22,7 +22,7 @@ const editAddresses = async (
       "dev",
       "cloud",
     ]);
-    const wasGone = verb === "del" && stderr.includes("Cannot assign");
+    const wasGone = verb === "del" && /Cannot assign|not found/.test(stderr);
     if (code !== 0 && !wasGone) throw new Error(`internet address ${address}: ${stderr.trim()}`);
   }
 };

@@ -51,8 +51,9 @@ export const createVolume = async (environment: Environment, spec: VolumeSpec): 
   writeVolume(environment, { spec, attached: null });
 };
 
+/** A device that a machine has not let go of yet is used again: two devices of one file would each have their own truth. */
 const attachLoop = async (environment: Environment, id: number): Promise<string> =>
-  (await must("losetup", ["--find", "--show", imageFile(environment, id)])).trim();
+  (await must("losetup", ["--find", "--nooverlap", "--show", imageFile(environment, id)])).trim();
 
 const freeDevice = (taken: readonly Volume[]): string => {
   const names = taken.map(({ attached }) => attached?.device);

@@ -1,5 +1,6 @@
 /** Puts a stand-in plugin into a project-local Pulumi home, as a plain directory the engine finds without a warning. */
 
+import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -82,8 +83,7 @@ export const installStandIn = async (options: StandInInstallation): Promise<{ re
     `exec ${shellWord(resolve(options.nodePath))} ${shellWord(main)} ${shellWord(name)} "$@"`,
     "",
   ].join("\n");
-  const fresh = join(plugins, `.stand-in-${name}-${process.pid}`);
-  await rm(fresh, { recursive: true, force: true });
+  const fresh = join(plugins, `.stand-in-${name}-${randomUUID()}`);
   await mkdir(fresh, { recursive: true });
   await writeFile(join(fresh, `pulumi-resource-${name}`), shim);
   await chmod(join(fresh, `pulumi-resource-${name}`), 0o755);

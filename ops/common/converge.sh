@@ -8,6 +8,10 @@ source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 state=/var/lib/chitlaq
 fileset=$state/fileset
 
+mkdir -p "$state"
+exec 7>"$state/converge.lock"
+flock 7
+
 if [[ $# -gt 0 ]]; then
   rm -rf "$fileset.new"
   install -d -m 0700 "$fileset.new"

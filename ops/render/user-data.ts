@@ -7,6 +7,7 @@ import { fileSet } from "./machine.ts";
 export const userDataLimit = 32_768;
 
 const state = "/var/lib/chitlaq";
+const converge = `${state}/fileset/files/usr/local/sbin/chitlaq-converge`;
 
 /**
  * Cloud-config of a new machine: unpacks its file set and runs the same converge step that later changes go through. It
@@ -33,7 +34,8 @@ export function renderUserData(plan: Plan, machineName: string): string {
     runcmd: [
       ["install", "-d", "-m", "0700", `${state}/fileset`],
       ["sh", `${state}/fileset.sh`, `${state}/fileset`],
-      [`${state}/fileset/files/usr/local/sbin/chitlaq-converge`],
+      // What fails here, such as a gateway that boots for longer than expected, is tried again and still reported.
+      ["sh", "-c", `${converge} || { systemctl start --no-block chitlaq-converge.service; exit 1; }`],
     ],
   };
   const text = [

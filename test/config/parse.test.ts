@@ -110,7 +110,7 @@ const single: readonly (readonly [string, unknown, string])[] = [
   [
     "a key that would forge a line",
     rawPlatform(1, { "x\n  - y": 1 }),
-    `"x\\n  - y": 1 given, no such key; remove it; known here: backups, billing, domain, edge, image, location, network, phase, release, server, ssh, users`,
+    `"x\\n  - y": 1 given, no such key; remove it; known here: backups, billing, domain, edge, image, location, network, phase, protection, release, server, ssh, users`,
   ],
   [
     "a misspelt location",

@@ -11,6 +11,7 @@ import { renderUserData, userDataLimit } from "../../ops/render/user-data.ts";
 import type { Plan } from "../../plan/types.ts";
 import { assertGolden } from "../support/golden.ts";
 import { planOf } from "../support/platform.ts";
+import { debianRoot } from "./support/root.ts";
 
 const withReplica = { redis: { replica: true } };
 const plans: Readonly<Record<string, Plan>> = {
@@ -65,7 +66,10 @@ suite("user-data", () => {
     assert.equal(file?.encoding, "gz+b64");
     assert.equal(file?.permissions, "0600");
     assert.equal(gunzipSync(Buffer.from(file?.content ?? "", "base64")).toString(), fileSet(phase2, "db-1"));
-    assert.match(config.runcmd.at(-1)?.[0] ?? "", /chitlaq-converge$/);
+    assert.match(
+      config.runcmd.at(-1)?.[2] ?? "",
+      /^\/var\/lib\/chitlaq\/fileset\/files\/usr\/local\/sbin\/chitlaq-converge /,
+    );
   });
 
   test("the file set of each role, for review", () => {
@@ -549,6 +553,24 @@ suite("secrets", () => {
       }
     }
   });
+});
+
+test("phases 1 and 2 find every package in the baked image, so that a boot there fetches nothing", (t) => {
+  const base = debianRoot();
+  if ("missing" in base) return t.skip(base.missing);
+  const status = readFileSync(join(base.root, "var", "lib", "dpkg", "status"), "utf8");
+  const installed = new Set([...status.matchAll(/^Package: (.*)$/gm)].map((match) => match[1]));
+  for (const plan of [phase1, phase2r]) {
+    for (const { name } of plan.machines) {
+      const packages = contentOf(plan, name, "/etc/chitlaq/packages").trim().split("\n");
+      assert.deepEqual(
+        packages.filter((wanted) => !installed.has(wanted)),
+        [],
+        `${plan.stack} ${name}`,
+      );
+    }
+  }
+  return undefined;
 });
 
 test("every shell script of ops passes shellcheck", (t) => {

@@ -30,7 +30,12 @@ const isResult = (line: Line): line is TestResult => "outcome" in line;
 /** Faults of the file itself, which no test of it reports. */
 function fileFault(ended: Finished, lines: readonly Line[], limitSeconds: number): string | undefined {
   const last = lines.at(-1);
-  const where = last === undefined ? "before its first test" : "begun" in last ? `in ${JSON.stringify(last.begun)}` : `after ${JSON.stringify(last.path.join(" › "))}`;
+  const where =
+    last === undefined
+      ? "before its first test"
+      : "begun" in last
+        ? `in ${JSON.stringify(last.begun)}`
+        : `after ${JSON.stringify(last.path.join(" › "))}`;
   if (ended.timedOut) return `was still running after ${limitSeconds} s and was ended, ${where}`;
   const results = lines.filter(isResult);
   if (results.length === 0) return `no test ended (exit code ${ended.code}, ${where})`;

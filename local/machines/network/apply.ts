@@ -91,7 +91,7 @@ const addLink = ({ device, inside, mac, mtu }: Link, namespace: string): string[
 
 /** What already is gone, or already is there, when a link or its namespace took it along. */
 const harmless =
-  /File exists|No such process|No such file or directory|Cannot find device|Cannot assign requested address/;
+  /File exists|No such process|No such file or directory|Cannot find device|Cannot assign requested address|Address not found/;
 
 const tolerant = async (namespace: string, lines: readonly string[]): Promise<void> => {
   if (lines.length === 0) return;

@@ -247,10 +247,12 @@ class StandIn<Client> {
       inputs: given === undefined || given.getFieldsMap().getLength() === 0 ? undefined : fromStruct(given),
     });
     const response = new pb.ReadResponse();
-    // An empty id tells the engine that the resource is gone.
-    response.setId(found?.id ?? "");
-    response.setProperties(toStruct(found?.outputs ?? {}));
-    response.setInputs(toStruct(found?.inputs ?? {}));
+    // No id and no properties tell the engine that the resource is gone; an empty map would be a resource without any.
+    if (found !== undefined) {
+      response.setId(found.id);
+      response.setProperties(toStruct(found.outputs));
+      response.setInputs(toStruct(found.inputs));
+    }
     return response;
   }
 

@@ -41,7 +41,8 @@ export function appPart(plan: Plan, machine: Machine): Part | null {
       shared("app-session-secret", "key of the application's session tokens", password),
       ...(plan.services.redis.sentinel === null ? [] : [sentinelPassword]),
     ],
-    checks: [{ name: "app", command: `curl -fsS -o /dev/null ${url}/readyz` }],
+    // A machine no release was brought to yet has nothing that could be ill.
+    checks: [{ name: "app", command: `[ ! -e /opt/chitlaq/current ] || curl -fsS -o /dev/null ${url}/readyz` }],
     users: [{ name: "chitlaq", what: "ChitLaq application", home: "/opt/chitlaq" }],
     directories: [{ path: "/opt/chitlaq", mode: "0755", owner: "root", group: "root" }],
   });

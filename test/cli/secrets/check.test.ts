@@ -23,20 +23,48 @@ describe("secrets check", () => {
     ["a missing one of somebody else's", "s3-secret-key", undefined, /^s3-secret-key: missing \(shown once/],
     ["a short password", "postgres-app-password", "Kx8", /weak: 3 characters, 32 are wanted/],
     ["a monotonous one", "postgres-app-password", "ab".repeat(20), /weak: hardly any different characters/],
-    ["one that files would have to quote", "valkey-app-password", `${"aB3dE6gH".repeat(4)}'$`, /more than letters and digits/],
+    [
+      "one that files would have to quote",
+      "valkey-app-password",
+      `${"aB3dE6gH".repeat(4)}'$`,
+      /more than letters and digits/,
+    ],
     ["a given one that cannot be right", "s3-access-key", "abc", /weak: fewer than 8 characters/],
     ["text for a certificate", "machine-db-1.crt", "hello", /is no certificate in PEM form/],
     ["text for a key", "machine-db-1.key", "hello", /is no private key in PEM form/],
-    ["the certificate of another machine", "machine-db-1.crt", values.get("machine-db-2.crt"), /does not name db-1, chitlaq-phase2-db-1, 10\.0\.3\.11/],
-    ["the key of another machine", "machine-db-1.key", values.get("machine-db-2.key"), /machine-db-1\.crt: does not belong to machine-db-1\.key/],
+    [
+      "the certificate of another machine",
+      "machine-db-1.crt",
+      values.get("machine-db-2.crt"),
+      /does not name db-1, chitlaq-phase2-db-1, 10\.0\.3\.11/,
+    ],
+    [
+      "the key of another machine",
+      "machine-db-1.key",
+      values.get("machine-db-2.key"),
+      /machine-db-1\.crt: does not belong to machine-db-1\.key/,
+    ],
     ["another authority", "ca.crt", other.get("ca.crt"), /machine-db-2\.crt: is not signed by the stack's authority/],
-    ["the key of another authority", "ca.key", other.get("ca.key"), /ca\.key: does not belong to the first certificate of ca\.crt/],
-    ["another authority for the edge", "origin-pull-ca.pem", other.get("origin-pull-ca.pem"), /edge-client\.crt: is not signed by origin-pull-ca\.pem/],
+    [
+      "the key of another authority",
+      "ca.key",
+      other.get("ca.key"),
+      /ca\.key: does not belong to the first certificate of ca\.crt/,
+    ],
+    [
+      "another authority for the edge",
+      "origin-pull-ca.pem",
+      other.get("origin-pull-ca.pem"),
+      /edge-client\.crt: is not signed by origin-pull-ca\.pem/,
+    ],
     ["a broken SSH key", "delivery-key", "hello", /delivery-key: is no SSH private key/],
   ];
   for (const [what, name, value, problem] of cases) {
     it(`reports ${what}`, () => {
-      assert.ok(faults(wanted, withValue(name, value)).some((fault) => problem.test(fault)), faults(wanted, withValue(name, value)).join("\n"));
+      assert.ok(
+        faults(wanted, withValue(name, value)).some((fault) => problem.test(fault)),
+        faults(wanted, withValue(name, value)).join("\n"),
+      );
     });
   }
 
@@ -66,14 +94,20 @@ describe("secrets check", () => {
     const problems = (changes: object) =>
       checkSecrets({ ...base, plain: [], ...changes }).map(({ name, problem }) => `${name}: ${problem}`);
     const stranger = { operations: createSshKey("x").publicKey };
-    assert.ok(problems({ publicKeys: stranger }).includes("delivery-key: its public half is not among the stack's ssh.publicKeys"));
+    assert.ok(
+      problems({ publicKeys: stranger }).includes(
+        "delivery-key: its public half is not among the stack's ssh.publicKeys",
+      ),
+    );
     assert.ok(problems({ plain: ["s3-secret-key"] }).includes("s3-secret-key: is stored in clear text"));
   });
 
   it("never shows a value, whatever is wrong with it", async () => {
     const authority = await createAuthority("x", now);
     const wrong = await issue(authority, { commonName: "y", names: [], addresses: [] }, days(-800));
-    const broken = new Map([...values.keys()].map((name) => [name, name.endsWith(".crt") ? wrong.certificate : "tell-nobody-9"]));
+    const broken = new Map(
+      [...values.keys()].map((name) => [name, name.endsWith(".crt") ? wrong.certificate : "tell-nobody-9"]),
+    );
     const text = JSON.stringify(findings(wanted, broken));
     assert.doesNotMatch(text, /tell-nobody/);
     assert.doesNotMatch(text, /BEGIN/);

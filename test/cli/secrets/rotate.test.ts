@@ -15,7 +15,9 @@ const changedBetween = (left: Values, right: Values): readonly string[] =>
 const accepts = (trust: Values, shown: Values, name: string): boolean => {
   const [certificate] = readCertificates(shown.get(name) ?? "") ?? [];
   const authorities = readCertificates(trust.get("ca.crt") ?? "") ?? [];
-  return authorities.some((authority) => certificate?.checkIssued(authority) === true && certificate.verify(authority.publicKey));
+  return authorities.some(
+    (authority) => certificate?.checkIssued(authority) === true && certificate.verify(authority.publicKey),
+  );
 };
 
 const pairs = ["machine-db-1.crt", "machine-db-2.crt", "machine-redis-1.crt"];
@@ -25,7 +27,16 @@ describe("secrets rotate", () => {
     const { values } = await rotate(wanted, before, []);
     const changed = changedBetween(before, values);
     assert.ok(changed.includes("postgres-app-password") && changed.includes("machine-db-1.key"));
-    for (const name of ["ca.crt", "ca.key", "delivery-key", "restic-password", "backup-cipher-passphrase", "s3-secret-key", "origin.crt", "origin-pull-ca.pem"]) {
+    for (const name of [
+      "ca.crt",
+      "ca.key",
+      "delivery-key",
+      "restic-password",
+      "backup-cipher-passphrase",
+      "s3-secret-key",
+      "origin.crt",
+      "origin-pull-ca.pem",
+    ]) {
       assert.ok(!changed.includes(name), name);
     }
     assert.deepEqual(faults(wanted, values), []);
@@ -82,7 +93,11 @@ describe("secrets rotate", () => {
     assert.equal(waiting.get("delivery-key"), before.get("delivery-key"));
     assert.equal(keysOf(waiting).length, 2);
     const used = (await rotate(wanted, waiting, ["delivery-key"])).values;
-    assert.deepEqual(keysOf(used), keysOf(waiting).slice(1), "the new key keeps its name: Hetzner knows each only once");
+    assert.deepEqual(
+      keysOf(used),
+      keysOf(waiting).slice(1),
+      "the new key keeps its name: Hetzner knows each only once",
+    );
     assert.deepEqual(faults(wanted, used), []);
   });
 

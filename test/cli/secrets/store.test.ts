@@ -49,7 +49,13 @@ it("reads what is stored, and tells what is not encrypted", async () => {
   };
   const { store } = engine(() => ended(0, JSON.stringify(config)));
   const { values, plain, publicKeys } = await store.read();
-  assert.deepEqual([...values], [["ca.key", "one"], ["s3-secret-key", "two"]]);
+  assert.deepEqual(
+    [...values],
+    [
+      ["ca.key", "one"],
+      ["s3-secret-key", "two"],
+    ],
+  );
   assert.deepEqual(plain, ["s3-secret-key"]);
   assert.deepEqual(publicKeys, { a: "ssh-ed25519 A" });
 });
@@ -59,7 +65,11 @@ it("names the delivery's public keys in the stack file, and removes those of key
   const wanted = Object.entries(deliveryPublicKeys("phase2", values));
   const [[name = "", key = ""] = []] = wanted;
   const { store, asked } = engine(() => ended(0, ""));
-  const publicKeys = { operations: "ssh-ed25519 O", "delivery-00000000": "ssh-ed25519 OLD", "delivery-team": "ssh-ed25519 T" };
+  const publicKeys = {
+    operations: "ssh-ed25519 O",
+    "delivery-00000000": "ssh-ed25519 OLD",
+    "delivery-team": "ssh-ed25519 T",
+  };
   await store.syncPublicKeys({ values, plain: [], publicKeys });
   assert.deepEqual(
     asked.map(({ args }) => args.slice(0, -3)),
@@ -69,7 +79,11 @@ it("names the delivery's public keys in the stack file, and removes those of key
     ],
   );
   const settled = engine(() => ended(0, ""));
-  await settled.store.syncPublicKeys({ values, plain: [], publicKeys: { ...publicKeys, [name]: key, "delivery-00000000": undefined } as never });
+  await settled.store.syncPublicKeys({
+    values,
+    plain: [],
+    publicKeys: { ...publicKeys, [name]: key, "delivery-00000000": undefined } as never,
+  });
   assert.ok(!settled.asked.some(({ args }) => args.includes("set")), "a key that is named already is not named again");
 });
 

@@ -67,7 +67,7 @@ volume	mountpoint -q /var/lib/postgresql
 postgresql	runuser -u postgres -- psql -XAtqc 'SELECT 1' -h /var/run/postgresql postgres
 pgbouncer	runuser -u postgres -- psql -XAtqc 'SHOW VERSION' -h /var/run/postgresql -p 6432 -U pgbouncer pgbouncer
 valkey	VALKEYCLI_AUTH=$(cat /etc/chitlaq/secrets/valkey-admin-password) REDISCLI_AUTH=$(cat /etc/chitlaq/secrets/valkey-admin-password) valkey-cli --no-auth-warning --user admin -h 127.0.0.1 -p 6379 PING | grep -qx PONG
-app	curl -fsS -o /dev/null http://127.0.0.1:8080/readyz
+app	[ ! -e /opt/chitlaq/current ] || curl -fsS -o /dev/null http://127.0.0.1:8080/readyz
 nginx	curl -fsS -o /dev/null http://127.0.0.1:8081/status
 END-OF-FILE
 
@@ -256,6 +256,7 @@ secrets	postgresql@17-main.service	reload
 boot	chitlaq-volume.service	none
 secrets	pgbouncer.service	reload
 secrets	chitlaq-database.service	restart
+secrets	chitlaq-heartbeat.timer	none
 secrets	valkey-server.service	none
 secrets	chitlaq-app.service	restart
 secrets	nginx.service	reload
@@ -905,13 +906,15 @@ Description=Finish setting up this machine
 Documentation=file:/var/lib/chitlaq/fileset/manifest.tsv
 After=network-online.target chitlaq-network.service
 Wants=network-online.target
-# The first boot runs it from user-data; this unit repeats it after a reboot in the middle.
+# The first boot runs it from user-data; this unit repeats it when that failed or a reboot came in the middle.
 ConditionPathExists=!/var/lib/chitlaq/converged
 
 [Service]
 Type=oneshot
 ExecStart=/usr/local/sbin/chitlaq-converge
 TimeoutStartSec=1800
+Restart=on-failure
+RestartSec=30
 
 [Install]
 WantedBy=multi-user.target
@@ -932,6 +935,37 @@ TimeoutStartSec=3600
 
 [Install]
 WantedBy=multi-user.target
+END-OF-FILE
+
+put main 0644 root root units /etc/systemd/system/chitlaq-heartbeat.service <<'END-OF-FILE'
+[Unit]
+Description=Keep the write-ahead log moving
+After=patroni.service postgresql@17-main.service
+ConditionPathExists=/var/lib/chitlaq/activated
+
+[Service]
+Type=oneshot
+User=postgres
+# A standby reaches consistency and a segment is archived only when something is written; on an idle primary this is it.
+ExecStart=-/usr/bin/psql -XAtq -h /var/run/postgresql -c "SELECT pg_logical_emit_message(false, 'chitlaq', '') WHERE NOT pg_is_in_recovery()" postgres
+TimeoutStartSec=10
+StandardOutput=null
+StandardError=null
+# Six runs a minute are no news.
+LogLevelMax=notice
+END-OF-FILE
+
+put main 0644 root root units /etc/systemd/system/chitlaq-heartbeat.timer <<'END-OF-FILE'
+[Unit]
+Description=Keep the write-ahead log moving
+
+[Timer]
+OnActiveSec=10s
+OnUnitInactiveSec=10s
+AccuracySec=1s
+
+[Install]
+WantedBy=timers.target
 END-OF-FILE
 
 put early 0644 root root units /etc/systemd/system/chitlaq-network.service <<'END-OF-FILE'
@@ -1768,6 +1802,10 @@ source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 
 state=/var/lib/chitlaq
 fileset=$state/fileset
+
+mkdir -p "$state"
+exec 7>"$state/converge.lock"
+flock 7
 
 if [[ $# -gt 0 ]]; then
   rm -rf "$fileset.new"

@@ -49,7 +49,7 @@ put main 0644 root root none /etc/chitlaq/health.tsv <<'END-OF-FILE'
 packet-filter	nft list table inet chitlaq
 node-exporter	curl -fsS -o /dev/null http://10.0.2.11:9100/metrics
 database-door	echo 'show stat' | nc -N -U /run/haproxy/admin.sock | awk -F, '$1 == "primary" && $2 == "BACKEND" && $18 == "UP" { up = 1 } END { exit !up }'
-app	curl -fsS -o /dev/null http://10.0.2.11:8080/readyz
+app	[ ! -e /opt/chitlaq/current ] || curl -fsS -o /dev/null http://10.0.2.11:8080/readyz
 END-OF-FILE
 
 put early 0644 root root none /etc/chitlaq/machine.env <<'END-OF-FILE'
@@ -363,13 +363,15 @@ Description=Finish setting up this machine
 Documentation=file:/var/lib/chitlaq/fileset/manifest.tsv
 After=network-online.target chitlaq-network.service
 Wants=network-online.target
-# The first boot runs it from user-data; this unit repeats it after a reboot in the middle.
+# The first boot runs it from user-data; this unit repeats it when that failed or a reboot came in the middle.
 ConditionPathExists=!/var/lib/chitlaq/converged
 
 [Service]
 Type=oneshot
 ExecStart=/usr/local/sbin/chitlaq-converge
 TimeoutStartSec=1800
+Restart=on-failure
+RestartSec=30
 
 [Install]
 WantedBy=multi-user.target
@@ -706,6 +708,10 @@ source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 
 state=/var/lib/chitlaq
 fileset=$state/fileset
+
+mkdir -p "$state"
+exec 7>"$state/converge.lock"
+flock 7
 
 if [[ $# -gt 0 ]]; then
   rm -rf "$fileset.new"

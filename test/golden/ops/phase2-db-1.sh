@@ -189,6 +189,7 @@ secrets	chitlaq-etcd-yield.timer	none
 boot	chitlaq-volume.service	none
 secrets	pgbouncer.service	reload
 secrets	chitlaq-database.service	restart
+secrets	chitlaq-heartbeat.timer	none
 secrets	chitlaq-restic.timer	none
 secrets	chitlaq-backup-full.timer	none
 secrets	chitlaq-backup-diff.timer	none
@@ -705,13 +706,15 @@ Description=Finish setting up this machine
 Documentation=file:/var/lib/chitlaq/fileset/manifest.tsv
 After=network-online.target chitlaq-network.service
 Wants=network-online.target
-# The first boot runs it from user-data; this unit repeats it after a reboot in the middle.
+# The first boot runs it from user-data; this unit repeats it when that failed or a reboot came in the middle.
 ConditionPathExists=!/var/lib/chitlaq/converged
 
 [Service]
 Type=oneshot
 ExecStart=/usr/local/sbin/chitlaq-converge
 TimeoutStartSec=1800
+Restart=on-failure
+RestartSec=30
 
 [Install]
 WantedBy=multi-user.target
@@ -744,6 +747,8 @@ ConditionPathExists=/var/lib/chitlaq/activated
 Type=oneshot
 ExecStart=/usr/local/lib/chitlaq/etcd-yield
 TimeoutStartSec=30
+# Three runs a minute are no news.
+LogLevelMax=notice
 END-OF-FILE
 
 put main 0644 root root units /etc/systemd/system/chitlaq-etcd-yield.timer <<'END-OF-FILE'
@@ -753,6 +758,37 @@ Description=Keep etcd's leader away from PostgreSQL's
 [Timer]
 OnActiveSec=20s
 OnUnitInactiveSec=20s
+AccuracySec=1s
+
+[Install]
+WantedBy=timers.target
+END-OF-FILE
+
+put main 0644 root root units /etc/systemd/system/chitlaq-heartbeat.service <<'END-OF-FILE'
+[Unit]
+Description=Keep the write-ahead log moving
+After=patroni.service postgresql@17-main.service
+ConditionPathExists=/var/lib/chitlaq/activated
+
+[Service]
+Type=oneshot
+User=postgres
+# A standby reaches consistency and a segment is archived only when something is written; on an idle primary this is it.
+ExecStart=-/usr/bin/psql -XAtq -h /var/run/postgresql -c "SELECT pg_logical_emit_message(false, 'chitlaq', '') WHERE NOT pg_is_in_recovery()" postgres
+TimeoutStartSec=10
+StandardOutput=null
+StandardError=null
+# Six runs a minute are no news.
+LogLevelMax=notice
+END-OF-FILE
+
+put main 0644 root root units /etc/systemd/system/chitlaq-heartbeat.timer <<'END-OF-FILE'
+[Unit]
+Description=Keep the write-ahead log moving
+
+[Timer]
+OnActiveSec=10s
+OnUnitInactiveSec=10s
 AccuracySec=1s
 
 [Install]
@@ -1533,6 +1569,10 @@ source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 
 state=/var/lib/chitlaq
 fileset=$state/fileset
+
+mkdir -p "$state"
+exec 7>"$state/converge.lock"
+flock 7
 
 if [[ $# -gt 0 ]]; then
   rm -rf "$fileset.new"

@@ -299,13 +299,15 @@ Description=Finish setting up this machine
 Documentation=file:/var/lib/chitlaq/fileset/manifest.tsv
 After=network-online.target chitlaq-network.service
 Wants=network-online.target
-# The first boot runs it from user-data; this unit repeats it after a reboot in the middle.
+# The first boot runs it from user-data; this unit repeats it when that failed or a reboot came in the middle.
 ConditionPathExists=!/var/lib/chitlaq/converged
 
 [Service]
 Type=oneshot
 ExecStart=/usr/local/sbin/chitlaq-converge
 TimeoutStartSec=1800
+Restart=on-failure
+RestartSec=30
 
 [Install]
 WantedBy=multi-user.target
@@ -706,6 +708,10 @@ source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 
 state=/var/lib/chitlaq
 fileset=$state/fileset
+
+mkdir -p "$state"
+exec 7>"$state/converge.lock"
+flock 7
 
 if [[ $# -gt 0 ]]; then
   rm -rf "$fileset.new"

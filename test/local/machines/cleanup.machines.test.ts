@@ -13,9 +13,7 @@ import { bootAll, cloudFor, skip, startCloud, topologyOf, until, type Host } fro
 /** Everything in the kernel that carries an environment's name or lies in its folder. */
 const remains = (stateDir: string): string[] => {
   const { id, folder } = environmentOf(stateDir);
-  const groups = execFileSync("find", ["/sys/fs/cgroup", "-type", "d", "-path", `*/chitlaq/${id}*`], {
-    encoding: "utf8",
-  });
+  const hierarchies = ["", ...readdirSync("/sys/fs/cgroup")].map((name) => join("/sys/fs/cgroup", name, "chitlaq", id));
   const lines = [
     ...readFileSync("/proc/mounts", "utf8")
       .split("\n")
@@ -24,7 +22,7 @@ const remains = (stateDir: string): string[] => {
     ...execFileSync("losetup", ["--list", "--noheadings"], { encoding: "utf8" })
       .split("\n")
       .filter((line) => line.includes(folder)),
-    ...groups.split("\n"),
+    ...hierarchies.filter((group) => existsSync(group)),
     ...(existsSync("/run/systemd/nspawn/propagate")
       ? readdirSync("/run/systemd/nspawn/propagate").filter((name) => name.startsWith(`hz-${id}-`))
       : []),
@@ -85,6 +83,14 @@ test("after kill -9 of the driver all is cleared, and the next one goes on with 
     await cloud.driver.syncNetwork(topologyOf([{ id: 1, publicIpv4: "5.75.1.1", privateIp: "10.0.1.1" }]));
     await cloud.driver.start(1);
     await cloud.ready(1);
+    console.log(
+      await cloud
+        .sh(
+          1,
+          "cat /etc/fstab; ls -la /dev/sd* /dev/disk/by-id; cat /run/tmpfiles.d/*; systemctl status mnt-HC_Volume_41.mount; journalctl -b --no-pager | grep -iE 'mount|generator|HC_'; losetup -l",
+        )
+        .catch((e) => e.message),
+    );
     assert.equal(await cloud.sh(1, "findmnt -no SOURCE /mnt/HC_Volume_41"), "/dev/sdb");
     assert.equal(
       await cloud.sh(1, "journalctl --list-boots --no-pager | grep -c '^ *-\\?[01] '"),

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { findEngine } from "../../../cli/engine/resolve.ts";
 import { cacheDir, repoRoot } from "../../../cli/paths.ts";
 import { installStandIn } from "../../../local/plugins/install.ts";
-import { type LocalCloud, TOKEN } from "./localCloud.ts";
+import { type LocalCloud, startCloud, TOKEN } from "./localCloud.ts";
 
 const noSignal = new AbortController().signal;
 
@@ -153,4 +153,25 @@ export const createProject = async (
     },
     close: () => rm(directory, { recursive: true, force: true }),
   };
+};
+
+export type Stage = { readonly cloud: LocalCloud; readonly project: Project; readonly close: () => Promise<void> };
+
+/** A local cloud and a project that deploys to it. */
+export const openStage = async (extra: Readonly<Record<string, string>> = {}): Promise<Stage> => {
+  const cloud = await startCloud();
+  try {
+    const project = await createProject(cloud, extra);
+    return {
+      cloud,
+      project,
+      close: async () => {
+        await project.close();
+        await cloud.close();
+      },
+    };
+  } catch (failure) {
+    await cloud.close();
+    throw failure;
+  }
 };

@@ -1,5 +1,6 @@
 /** A stand-in in this process, called over gRPC as the engine calls it. */
 
+import assert from "node:assert/strict";
 import * as grpc from "@grpc/grpc-js";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import type * as Pb from "@pulumi/pulumi/proto/provider_pb.js";
@@ -180,6 +181,8 @@ export const openProvider = async <Client>(definition: PackageDefinition<Client>
         request.setInputs(toStruct(resource.inputs));
       }
       const response = await ask<Pb.ReadRequest, Pb.ReadResponse>(client.read.bind(client), request);
+      // To the engine a set map, even an empty one, means that the resource exists.
+      assert.equal(response.hasProperties(), response.getId() !== "");
       return response.getId() === ""
         ? undefined
         : {

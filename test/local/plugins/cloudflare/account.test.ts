@@ -44,9 +44,15 @@ describe("resources of an account", () => {
     const pool = await bear(provider, token("LoadBalancerPool"), { inputs: poolInputs, importId: inAccount });
     const sent = await cloud.cf("GET", `/accounts/${accountId}/load_balancers/pools/${pool.id}`);
     assert.deepEqual(sent.origins[0].header, { Host: ["example.com"] });
-    const smaller = await grow(provider, token("LoadBalancerPool"), pool, { ...poolInputs, minimumOrigins: 2 }, {
-      changed: ["minimumOrigins"],
-    });
+    const smaller = await grow(
+      provider,
+      token("LoadBalancerPool"),
+      pool,
+      { ...poolInputs, minimumOrigins: 2 },
+      {
+        changed: ["minimumOrigins"],
+      },
+    );
     const balancerInputs = {
       zoneId,
       name: "lb.example.com",
@@ -61,9 +67,15 @@ describe("resources of an account", () => {
     });
     const shown = await cloud.cf("GET", `/zones/${zoneId}/load_balancers/${balancer.id}`);
     assert.deepEqual(shown.region_pools, { WEU: [pool.id] });
-    const grown = await grow(provider, token("LoadBalancer"), balancer, { ...balancerInputs, sessionAffinity: "cookie" }, {
-      changed: ["sessionAffinity"],
-    });
+    const grown = await grow(
+      provider,
+      token("LoadBalancer"),
+      balancer,
+      { ...balancerInputs, sessionAffinity: "cookie" },
+      {
+        changed: ["sessionAffinity"],
+      },
+    );
     await assert.rejects(provider.remove(token("LoadBalancerPool"), smaller), /pool is in use/);
     await bury(provider, token("LoadBalancer"), grown);
     await bury(provider, token("LoadBalancerPool"), smaller);
@@ -105,7 +117,13 @@ describe("resources of an account", () => {
   });
 
   const refusal = (status: number): FaultInput["effect"] => ({ type: "error", status, code: "10013", message: "busy" });
-  const record = (name: string): Properties => ({ zoneId, name: `${name}.example.com`, type: "A", content: "192.0.2.1", ttl: 60 });
+  const record = (name: string): Properties => ({
+    zoneId,
+    name: `${name}.example.com`,
+    type: "A",
+    content: "192.0.2.1",
+    ttl: 60,
+  });
   const path = "/zones/*/dns_records";
 
   for (const status of [408, 409, 429, 500, 503]) {

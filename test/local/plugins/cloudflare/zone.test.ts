@@ -42,11 +42,16 @@ describe("resources of a zone", () => {
       changed: ["proxied", "ttl", "content", "comment", "tags"],
     });
     const bare = await provider.diff(RECORD, grown, { ...inputs, ttl: 300, proxied: false });
-    assert.deepEqual(new Set(Object.keys(bare.detailed)), new Set(["content", "comment"]), "tags are the API's to keep");
+    assert.deepEqual(
+      new Set(Object.keys(bare.detailed)),
+      new Set(["content", "comment"]),
+      "tags are the API's to keep",
+    );
     await bury(provider, RECORD, grown);
-    assert.deepEqual(await faults(RECORD, { zoneId, name: "x", type: "A", ttl: 60, content: "192.0.2.1", proxied: true }), [
-      "ttl",
-    ]);
+    assert.deepEqual(
+      await faults(RECORD, { zoneId, name: "x", type: "A", ttl: 60, content: "192.0.2.1", proxied: true }),
+      ["ttl"],
+    );
     assert.deepEqual(await faults(RECORD, { zoneId, name: "x", type: "A", ttl: 60 }), ["content"]);
     assert.deepEqual(await faults(RECORD, {}), ["zoneId", "name", "type", "ttl"]);
   });
@@ -72,7 +77,10 @@ describe("resources of a zone", () => {
     await assertReplacedBy(provider, SETTING, grown, { settingId: "tls_1_3" });
     await provider.remove(SETTING, grown);
     assert.equal((await cloud.cf("GET", path("ssl"))).value, "full");
-    await bear(provider, SETTING, { inputs: { zoneId, settingId: "browser_cache_ttl", value: 3600 }, importId: inZone });
+    await bear(provider, SETTING, {
+      inputs: { zoneId, settingId: "browser_cache_ttl", value: 3600 },
+      importId: inZone,
+    });
     const header = { strict_transport_security: { enabled: true, max_age: 86_400, include_subdomains: true } };
     const hsts = await bear(provider, SETTING, {
       inputs: { zoneId, settingId: "security_header", value: header },
@@ -94,7 +102,13 @@ describe("resources of a zone", () => {
       },
       ...more,
     });
-    const inputs = { zoneId, name: "cache", kind: "zone", phase: "http_request_cache_settings", rules: [rule("a"), rule("b")] };
+    const inputs = {
+      zoneId,
+      name: "cache",
+      kind: "zone",
+      phase: "http_request_cache_settings",
+      rules: [rule("a"), rule("b")],
+    };
     const made = await bear(provider, RULESET, { inputs, importId: ({ id }) => `zones/${zoneId}/${id}` });
     const [sent] = (await cloud.cf("GET", `/zones/${zoneId}/rulesets/${made.id}`)).rules;
     assert.deepEqual(sent.action_parameters.cache_key.custom_key, {
@@ -126,7 +140,12 @@ describe("resources of a zone", () => {
         {
           action: "block",
           expression: '(http.request.uri.path eq "/login")',
-          ratelimit: { characteristics: ["cf.colo.id", "ip.src"], period: 10, requestsPerPeriod: 5, mitigationTimeout: 60 },
+          ratelimit: {
+            characteristics: ["cf.colo.id", "ip.src"],
+            period: 10,
+            requestsPerPeriod: 5,
+            mitigationTimeout: 60,
+          },
         },
       ],
     };
@@ -170,10 +189,17 @@ describe("resources of a zone", () => {
 
   it("OriginCaCertificate and AuthenticatedOriginPullsCertificate", async () => {
     const type = token("OriginCaCertificate");
-    const inputs = { csr: await signingRequest(), hostnames: ["example.com", "*.example.com"], requestType: "origin-ecc" };
+    const inputs = {
+      csr: await signingRequest(),
+      hostnames: ["example.com", "*.example.com"],
+      requestType: "origin-ecc",
+    };
     const made = await bear(provider, type, { inputs });
     assert.match(String(made.outputs.certificate), /BEGIN CERTIFICATE/);
-    assert.equal((await provider.diff(type, made, { ...inputs, hostnames: ["*.example.com", "example.com"] })).changed, false);
+    assert.equal(
+      (await provider.diff(type, made, { ...inputs, hostnames: ["*.example.com", "example.com"] })).changed,
+      false,
+    );
     await assertReplacedBy(provider, type, made, { requestedValidity: 90, hostnames: ["example.com"] });
     await bury(provider, type, made);
 
@@ -201,9 +227,15 @@ describe("resources of a zone", () => {
     const made = await bear(provider, type, { inputs, importId: inZone });
     const sent = await cloud.cf("GET", `/zones/${zoneId}/healthchecks/${made.id}`);
     assert.deepEqual(sent.http_config.header, { Host: ["example.com"] });
-    const grown = await grow(provider, type, made, { ...inputs, interval: 120, suspended: true }, {
-      changed: ["interval", "suspended"],
-    });
+    const grown = await grow(
+      provider,
+      type,
+      made,
+      { ...inputs, interval: 120, suspended: true },
+      {
+        changed: ["interval", "suspended"],
+      },
+    );
     await bury(provider, type, grown);
   });
 
