@@ -15,7 +15,7 @@ export type Progress = {
 };
 
 /** What progress needs of a stream; a test passes a list. */
-export type Terminal = { readonly isTTY?: boolean; write(text: string): unknown };
+export type Terminal = { readonly isTTY?: boolean; readonly columns?: number; write(text: string): unknown };
 
 export type ProgressOptions = {
   readonly quiet: boolean;
@@ -99,6 +99,7 @@ function spinnerProgress(stream: NodeJS.WriteStream): Progress {
 
 export function createProgress({ quiet, stream, plainEverySeconds = 5 }: ProgressOptions): Progress {
   if (quiet) return silent;
-  if (stream.isTTY === true && process.env.TERM !== "dumb") return spinnerProgress(stream as NodeJS.WriteStream);
+  // A terminal that does not know its width (some containers, `script` in a pipe) would have the spinner clear for ever.
+  if (stream.isTTY === true && (stream.columns ?? 0) > 0 && process.env.TERM !== "dumb") return spinnerProgress(stream as NodeJS.WriteStream);
   return plainProgress(stream, plainEverySeconds);
 }

@@ -35,5 +35,6 @@ export const storageSentence = (cost: CostOutput): string => {
 export const perUserSentences = (cost: CostOutput): readonly string[] =>
   cost.perUser.map(({ users, basis, perUser, targetUsd, meetsTarget }) => {
     const target = targetUsd.from === targetUsd.to ? `${targetUsd.to}` : `${targetUsd.from} to ${targetUsd.to}`;
-    return `${tenThousandths(perUser.usd)} USD at ${thousands(users)} users (${basis}): ${meetsTarget ? "within" : "above"} the plan's ${target} USD`;
+    const place = meetsTarget ? (Number(perUser.usd) < Number(targetUsd.from) ? "below" : "within") : "above";
+    return `${tenThousandths(perUser.usd)} USD at ${thousands(users)} users (${basis}): ${place} the plan's ${target} USD`;
   });

@@ -17,6 +17,13 @@ test("without a terminal a step is a line at its start and one at its end, with 
   assert.equal(written.join("").includes("\u001b"), false);
 });
 
+test("a terminal without a width gets plain lines", async () => {
+  const { written, stream } = terminal();
+  const progress = createProgress({ quiet: false, stream: { ...stream, isTTY: true, columns: 0 } });
+  await progress.step("Building", async () => undefined);
+  assert.match(written.join(""), /^Building…\n {2}done in/);
+});
+
 test("without a terminal details come at intervals only", async () => {
   const { written, stream } = terminal();
   const progress = createProgress({ quiet: false, stream, plainEverySeconds: 0.05 });
