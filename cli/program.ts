@@ -14,7 +14,7 @@ type JsonOption = { readonly json?: boolean };
 type UpFlags = JsonOption & { readonly machines?: boolean };
 type InstanceOption = { readonly instance?: string };
 
-const ownVerbs = new Set(["ci", "local", "secrets", "doctor", "test", "help"]);
+const ownVerbs = new Set(["ci", "local", "secrets", "sample-app", "doctor", "test", "help"]);
 
 const instanceOption = (fallback: string): Option =>
   new Option("--instance <name>", `which local cloud; each has its own state and ports (default: ${fallback})`);
@@ -109,6 +109,16 @@ function registerLocal(program: Command): void {
   registerTools(local);
 }
 
+function registerSampleApp(program: Command): void {
+  program
+    .command("sample-app")
+    .description("build the sample application, which stacks without a release of their own run")
+    .action(async (_options: unknown, command: Command) => {
+      const { ensureSampleApp } = await import("./sample-app.ts");
+      await ensureSampleApp(await progressOf(command));
+    });
+}
+
 function registerDoctor(program: Command): void {
   program
     .command("doctor")
@@ -152,6 +162,7 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
     registerCostCommands(program);
   }
   registerSecrets(program, progressOf);
+  registerSampleApp(program);
   registerDoctor(program);
   registerTest(program);
   const { registerCiCommands } = await import("./ci/register.ts");

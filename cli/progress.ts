@@ -100,6 +100,7 @@ function spinnerProgress(stream: NodeJS.WriteStream): Progress {
 export function createProgress({ quiet, stream, plainEverySeconds = 5 }: ProgressOptions): Progress {
   if (quiet) return silent;
   // A terminal that does not know its width (some containers, `script` in a pipe) would have the spinner clear for ever.
-  if (stream.isTTY === true && (stream.columns ?? 0) > 0 && process.env.TERM !== "dumb") return spinnerProgress(stream as NodeJS.WriteStream);
+  if (stream.isTTY === true && (stream.columns ?? 0) > 0 && process.env.TERM !== "dumb")
+    return spinnerProgress(stream as NodeJS.WriteStream);
   return plainProgress(stream, plainEverySeconds);
 }

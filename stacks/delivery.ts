@@ -1,5 +1,7 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type * as pulumi from "@pulumi/pulumi";
-import { Delivery, type MachineSecrets } from "../components/delivery/delivery.ts";
+import { Delivery, type MachineSecrets, type Release } from "../components/delivery/delivery.ts";
 import { EdgeCertificate } from "../components/delivery/edge-certificate.ts";
 import { type Fault, formatFaults } from "../config/faults.ts";
 import { fileSet, requiredSecrets } from "../ops/render/machine.ts";
@@ -14,6 +16,13 @@ export class DeliveryError extends Error {
   }
 }
 
+/** What the stack's config and this checkout hold. */
+export type Available = {
+  readonly secret: ReadSecret;
+  /** The sample application, or null while it is not built. */
+  readonly sampleRelease: Release | null;
+};
+
 export type ReadSecret = (name: string) => pulumi.Output<string> | undefined;
 
 /** What is delivered, and with which key. */
@@ -21,6 +30,8 @@ export type DeliveryPlan = {
   readonly privateKey: pulumi.Output<string>;
   /** By machine. */
   readonly secrets: Readonly<Record<string, MachineSecrets>>;
+  /** What application machines are brought; null where they fetch a release by themselves or nothing runs on machines. */
+  readonly release: Release | null;
   /** Null where the edge shows Cloudflare's shared certificate. */
   readonly edge: { readonly certificate: pulumi.Output<string>; readonly privateKey: pulumi.Output<string> } | null;
 };
@@ -30,17 +41,23 @@ export type DeliveryPlan = {
  * connects to them. With the key everything else must be there too, because a machine with half of its secrets serves
  * nobody. Throws {@link DeliveryError}.
  */
-export const planDelivery = (plan: Plan, read: ReadSecret): DeliveryPlan | null => {
+export const planDelivery = (plan: Plan, { secret: read, sampleRelease }: Available): DeliveryPlan | null => {
   const privateKey = read("delivery-key");
   if (privateKey === undefined) return null;
   const [certificate, edgeKey] = [read("edge-client.crt"), read("edge-client.key")];
   const found = plan.machines.map((machine) => ({ machine: machine.name, ...secretsOf(plan, machine.name, read) }));
   const missing = new Set(found.flatMap((entry) => entry.missing));
-  const faults = [...accessFaults(plan), ...[...missing].map((key) => missingSecret(plan, key))];
+  const needsSample = plan.services.app !== null && plan.services.app.release === null;
+  const faults = [
+    ...accessFaults(plan),
+    ...(needsSample && sampleRelease === null ? [missingRelease] : []),
+    ...[...missing].map((key) => missingSecret(plan, key)),
+  ];
   if (faults.length > 0) throw new DeliveryError(plan.stack, faults);
   return {
     privateKey,
     secrets: Object.fromEntries(found.map(({ machine, secrets }) => [machine, secrets])),
+    release: needsSample ? sampleRelease : null,
     edge: certificate === undefined || edgeKey === undefined ? null : { certificate, privateKey: edgeKey },
   };
 };
@@ -59,6 +76,13 @@ const missingSecret = ({ stack }: Plan, key: string): Fault => ({
   rule: "machines wait for it",
   fix: `run ./chitlaq secrets init ${stack}; ./chitlaq secrets check ${stack} tells what has to come from elsewhere`,
 });
+
+const missingRelease: Fault = {
+  field: "release",
+  value: null,
+  rule: "application machines have nothing to run, and the sample application is not built",
+  fix: "name the release, or run ./chitlaq sample-app",
+};
 
 /** A key of the delivery's own, as `./chitlaq secrets init` names it. */
 const isDeliveryKey = /^delivery-[0-9a-f]{8}$/;
@@ -86,13 +110,25 @@ const accessFaults = (plan: Plan): readonly Fault[] => [
       ]),
 ];
 
+/** The archive that `./chitlaq sample-app` built; null when it never ran here. */
+export const readSampleRelease = (): Release | null => {
+  const record = join(import.meta.dirname, "..", ".cache", "sample-app", "release.json");
+  if (!existsSync(record)) return null;
+  const { path, version, sha256 } = JSON.parse(readFileSync(record, "utf8")) as Release;
+  return existsSync(path) ? { path, version, sha256 } : null;
+};
+
 /** Registers the delivery to the machines of a platform, and what the edge shows to them. */
-export const deliver = (plan: Plan, platform: Platform, { privateKey, secrets, edge }: DeliveryPlan): void => {
+export const deliver = (plan: Plan, platform: Platform, { privateKey, secrets, release, edge }: DeliveryPlan): void => {
+  const runsApplication = new Set(
+    plan.machines.flatMap(({ name, role }) => (role === "api" || role === "server" ? [name] : [])),
+  );
   const delivery = new Delivery("delivery", {
     plan,
     machines: platform.machines,
     fileSet: (machine) => fileSet(plan, machine),
     secrets: (machine) => secrets[machine] ?? {},
+    release: (machine) => (runsApplication.has(machine) ? release : null),
     privateKey,
   });
   if (edge === null) return;

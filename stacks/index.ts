@@ -5,7 +5,7 @@ import { costOutput } from "../cost/estimate.ts";
 import { loadPriceBook } from "../cost/prices/book.ts";
 import { renderUserData } from "../ops/render/user-data.ts";
 import { buildPlan } from "../plan/build.ts";
-import { deliver, planDelivery } from "./delivery.ts";
+import { deliver, planDelivery, readSampleRelease } from "./delivery.ts";
 import { reportFaults } from "./faults.ts";
 import * as outputs from "./outputs.ts";
 import { createPlatform } from "./platform.ts";
@@ -13,7 +13,11 @@ import { createPlatform } from "./platform.ts";
 const book = loadPriceBook();
 const decided = reportFaults(() => {
   const plan = buildPlan(loadPlatform(), { stack: pulumi.getStack(), catalogue: serverTypeCatalogue(book) });
-  return { plan, cost: costOutput(plan, book), delivery: planDelivery(plan, loadSecret) };
+  return {
+    plan,
+    cost: costOutput(plan, book),
+    delivery: planDelivery(plan, { secret: loadSecret, sampleRelease: readSampleRelease() }),
+  };
 });
 const platform = createPlatform(decided.plan, renderUserData);
 if (decided.delivery !== null) deliver(decided.plan, platform, decided.delivery);

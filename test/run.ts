@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { describeError, Fault, Interrupted } from "../cli/errors.ts";
 import { exitCodeOf, interruption, watchSignals } from "../cli/interrupt.ts";
 import { repoRoot } from "../cli/paths.ts";
-import { createProgress } from "../cli/progress.ts";
+import { createProgress, type Progress } from "../cli/progress.ts";
 import { findTestFiles, type Tier, tierOf, tiers } from "./runner/files.ts";
 import { count, type FileResult, fileReport, finalReport } from "./runner/result.ts";
 import { runFile } from "./runner/run-file.ts";
@@ -29,17 +29,32 @@ function chosenTiers(names: readonly string[]): readonly Tier[] {
 }
 
 /** The engine is found, downloaded or built once, before the files that need it run side by side. */
-async function prepare(tier: Tier): Promise<void> {
-  if (tier === "quick") return;
+async function prepareEngine(progress: Progress): Promise<void> {
   const { describeToolchain, prepareToolchain } = await import("../cli/local/context.ts");
-  const toolchain = await prepareToolchain(createProgress({ quiet: false, stream: process.stderr }));
-  console.log(describeToolchain(toolchain));
+  console.log(describeToolchain(await prepareToolchain(progress)));
+}
+
+/** The base image of the machines, which also holds the services' checkers for the quick tier. */
+async function prepareImage(progress: Progress): Promise<void> {
+  const [{ machinesAvailable }, { ensureBase }] = await Promise.all([
+    import("../local/machines/capability.ts"),
+    import("../local/machines/image.ts"),
+  ]);
+  const host = machinesAvailable();
+  if (!host.ok) console.log(`No machines here, this host lacks ${host.missing.join(", ")}; their tests skip.`);
+  else await progress.step("Looking for the machines' base image", (note) => ensureBase("baked", note));
+}
+
+/** Gets what the chosen tiers need, before the first test: what is missing would make tests of all tiers skip. */
+async function prepare(needed: readonly Tier[]): Promise<void> {
+  const progress = createProgress({ quiet: false, stream: process.stderr });
+  if (needed.includes("machines")) await prepareImage(progress);
+  if (needed.some((tier) => tier !== "quick")) await prepareEngine(progress);
 }
 
 async function runTier(tier: Tier, files: readonly string[], scratch: string): Promise<readonly FileResult[]> {
   if (files.length === 0) return [];
   console.log(`\n${tier}: ${files.length} ${files.length === 1 ? "file" : "files"}`);
-  await prepare(tier);
   const results: FileResult[] = [];
   const waiting = [...files];
   const worker = async (): Promise<void> => {
@@ -53,17 +68,31 @@ async function runTier(tier: Tier, files: readonly string[], scratch: string): P
   return results;
 }
 
+const usage = `usage: ./chitlaq test [--tier ${tiers.join("|")}]… [--list] [part of a file name]…`;
+
+function readArguments() {
+  const tier = { type: "string", multiple: true } as const;
+  const flag = { type: "boolean" } as const;
+  try {
+    return parseArgs({ options: { tier, list: flag, help: { ...flag, short: "h" } }, allowPositionals: true });
+  } catch (error) {
+    throw new Fault(error instanceof Error ? error.message : String(error), [usage]);
+  }
+}
+
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    options: { tier: { type: "string", multiple: true }, list: { type: "boolean" } },
-    allowPositionals: true,
-  });
+  const { values, positionals } = readArguments();
+  if (values.help === true) {
+    console.log(usage);
+    return 0;
+  }
   const chosen = chosenTiers(values.tier ?? []);
   const files = findTestFiles(repoRoot, positionals);
   if (values.list === true) {
     for (const file of files) if (chosen.includes(tierOf(file))) console.log(`${tierOf(file).padEnd(8)}  ${file}`);
     return 0;
   }
+  await prepare(chosen.filter((tier) => files.some((file) => tierOf(file) === tier)));
   const scratch = mkdtempSync(join(tmpdir(), "chitlaq-test-"));
   const results: FileResult[] = [];
   try {
@@ -84,7 +113,7 @@ async function main(): Promise<number> {
   return failed === 0 && passed > 0 ? 0 : 1;
 }
 
-watchSignals((line) => console.error(`\n${line}`));
+watchSignals(() => console.error("\nEnding the test files that run…"));
 try {
   process.exitCode = await main();
 } catch (error) {

@@ -14,7 +14,7 @@ export function parseAptPackages(text: string): readonly AptGroup[] {
       groups.push({ purpose, use, packages: [] });
       return;
     }
-    const [, name, program] = /^([a-z0-9.+-]+) ([a-z0-9-]+)$/.exec(line) ?? [];
+    const [, name, program] = /^([a-z0-9.+-]+) ([a-z0-9.-]+)$/.exec(line) ?? [];
     const group = groups.at(-1);
     if (name === undefined || program === undefined || group === undefined) {
       throw new Error(

@@ -8,6 +8,7 @@ import type { Local } from "../local/context.ts";
 import { stackConfigDir } from "../local/project.ts";
 import { mustRun } from "../local/stack.ts";
 import type { Progress } from "../progress.ts";
+import { ensureSampleApp } from "../sample-app.ts";
 import { stackPlan } from "../stack-plan.ts";
 import type { Secrets } from "./context.ts";
 import { randomText } from "./keys.ts";
@@ -48,6 +49,7 @@ export async function localSecrets(local: Local, stack: string): Promise<Secrets
 
 /** Makes whatever secret is missing, so that the update that follows delivers all of them. */
 export async function prepareDelivery(local: Local, stack: string, progress: Progress): Promise<void> {
+  await ensureSampleApp(progress);
   await openDoor(local, stack);
   const secrets = await localSecrets(local, stack);
   const findings = await initSecrets(secrets, progress, { given: objectStorageKeys() });

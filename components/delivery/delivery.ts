@@ -10,12 +10,17 @@ import { connectionTo, machineNamed } from "./connection.ts";
 /** Secrets of one machine by the name of their file. */
 export type MachineSecrets = Readonly<Record<string, pulumi.Output<string>>>;
 
+/** A release of the application as an archive on this host. */
+export type Release = { readonly path: string; readonly version: string; readonly sha256: string };
+
 export type DeliveryArgs = {
   readonly plan: Plan;
   readonly machines: readonly Machine[];
   /** The file set of the machine with this name, as `chitlaq-converge` takes it. It holds no secret. */
   readonly fileSet: (machine: string) => string;
   readonly secrets: (machine: string) => MachineSecrets;
+  /** What is brought to the machine to run; null for one that runs no application or fetches it by itself. */
+  readonly release: (machine: string) => Release | null;
   /** SSH key that root of every machine accepts. */
   readonly privateKey: pulumi.Output<string>;
 };
@@ -24,6 +29,7 @@ export type DeliveryArgs = {
 const receive = readFileSync(join(import.meta.dirname, "receive.sh"), "utf8").replaceAll(/^#.*\n/gm, "");
 
 const incoming = "/var/lib/chitlaq/incoming.sh";
+const archive = "/var/lib/chitlaq/release.tar.gz";
 
 /** Services of a new platform find each other, elect and clone within a minute or two; a large clone takes longer. */
 const healthSeconds = 900;
@@ -41,8 +47,9 @@ export class Delivery extends pulumi.ComponentResource {
 
     const delivered: command.remote.Command[] = [];
     for (const machine of machines) {
-      const files = this.#files(name, machine, args, delivered.at(-1));
-      delivered.push(this.#changes(name, machine, args, files));
+      const after = [machine, ...delivered.slice(-1)];
+      const brought = [this.#files(name, machine, args, after), ...this.#release(name, machine, args, after)];
+      delivered.push(this.#changes(name, machine, args, brought));
     }
     for (const machine of machines) this.#health(name, machine, args, delivered);
 
@@ -54,18 +61,48 @@ export class Delivery extends pulumi.ComponentResource {
     name: string,
     machine: Machine,
     args: DeliveryArgs,
-    before: pulumi.Resource | undefined,
+    after: readonly pulumi.Resource[],
+  ): command.remote.CopyToRemote {
+    const source = new pulumi.asset.StringAsset(args.fileSet(machine.plan.name));
+    return this.#copy(`${name}-${machine.plan.name}-files`, machine, args, { source, remotePath: incoming, after });
+  }
+
+  #release(
+    name: string,
+    machine: Machine,
+    args: DeliveryArgs,
+    after: readonly pulumi.Resource[],
+  ): readonly command.remote.CopyToRemote[] {
+    const release = args.release(machine.plan.name);
+    if (release === null) return [];
+    const source = new pulumi.asset.FileAsset(release.path);
+    return [this.#copy(`${name}-${machine.plan.name}-release`, machine, args, { source, remotePath: archive, after })];
+  }
+
+  #copy(
+    name: string,
+    machine: Machine,
+    args: DeliveryArgs,
+    {
+      source,
+      remotePath,
+      after,
+    }: {
+      readonly source: pulumi.asset.Asset;
+      readonly remotePath: string;
+      readonly after: readonly pulumi.Resource[];
+    },
   ): command.remote.CopyToRemote {
     return new command.remote.CopyToRemote(
-      `${name}-${machine.plan.name}-files`,
+      name,
       {
         connection: connectionTo(machine, args),
-        remotePath: incoming,
-        source: new pulumi.asset.StringAsset(args.fileSet(machine.plan.name)),
+        remotePath,
+        source,
         // A new server under the old address has nothing of it.
         triggers: [machine.server.id],
       },
-      { parent: this, dependsOn: [machine, ...(before === undefined ? [] : [before])] },
+      { parent: this, dependsOn: [...after] },
     );
   }
 
@@ -73,20 +110,22 @@ export class Delivery extends pulumi.ComponentResource {
     name: string,
     machine: Machine,
     args: DeliveryArgs,
-    files: command.remote.CopyToRemote,
+    brought: readonly command.remote.CopyToRemote[],
   ): command.remote.Command {
     const { plan } = machine;
     const version = createHash("sha256").update(args.fileSet(plan.name)).digest("hex");
+    const release = args.release(plan.name);
+    const setArguments = release === null ? "" : `set -- ${archive} ${release.version} ${release.sha256}\n`;
     return new command.remote.Command(
       `${name}-${plan.name}`,
       {
         connection: connectionTo(machine, args),
         // The last line makes the command another one, so that it runs again, when server or files are others.
-        create: pulumi.interpolate`${receive}# server ${machine.server.id}, file set ${version}\n`,
+        create: pulumi.interpolate`${setArguments}${receive}# server ${machine.server.id}, file set ${version}\n`,
         stdin: pulumi.secret(pulumi.all(args.secrets(plan.name)).apply((values) => JSON.stringify(values))),
         ...quiet,
       },
-      { parent: this, dependsOn: [files], additionalSecretOutputs: printed },
+      { parent: this, dependsOn: [...brought], additionalSecretOutputs: printed },
     );
   }
 

@@ -1,13 +1,15 @@
 #!/bin/bash
 # Takes one delivery, the machine's file set and its secrets, and succeeds when the machine is no worse than before it.
-#   chitlaq-deliver FILESET.sh  reads {"name": "value", ...} from standard input
+#   chitlaq-deliver FILESET.sh [ARCHIVE VERSION SHA256]  reads {"name": "value", ...} from standard input
+# With a release archive, that release of the application goes into service.
 # What was well before a content was first tried must be well after it. That is remembered until it holds, so that a second
 # attempt with the same content is measured by the same; another content is measured by what is well by then, and what a
 # bad one broke can be mended.
 set -euo pipefail
 source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 
-fileset=${1:?usage: chitlaq-deliver FILESET.sh}
+fileset=${1:?usage: chitlaq-deliver FILESET.sh [ARCHIVE VERSION SHA256]}
+release=("${@:2}")
 state=/var/lib/chitlaq
 tools=$(dirname "$0")
 patience=300
@@ -21,13 +23,15 @@ well() {
   { "$tools/chitlaq-health" || true; } | jq -r 'to_entries[] | select(.value == "ok") | .key'
 }
 
-content=$(cat "$fileset" - <<<"$secrets" | sha256sum)
+content=$(cat "$fileset" - <<<"$secrets ${release[*]}" | sha256sum)
 if [[ $(cat "$state/delivery.sum" 2>/dev/null) != "$content" ]]; then
   well >"$state/delivery.well"
   (umask 077 && printf '%s\n' "$content" >"$state/delivery.sum")
 fi
 
 "$tools/chitlaq-converge" "$fileset" </dev/null
+# Before the secrets: on a new machine they start the application, which by then is there.
+if ((${#release[@]} > 0)); then /usr/local/sbin/chitlaq-deploy "${release[@]}"; fi
 /usr/local/sbin/chitlaq-secrets install <<<"$secrets" >/dev/null
 
 # Checks of services that are no longer here count as passed.

@@ -36,6 +36,8 @@ type Changes = {
   readonly rollout?: readonly string[];
 };
 
+const release = { path: "/releases/app.tar.gz", version: "1.2.3", sha256: "ab".repeat(32) };
+
 const fileSetOf = (machine: string): string => `# files of ${machine}\n`;
 
 const captureDelivery = (whole: Plan, changes: Changes = {}, preview = false): Promise<Capture> => {
@@ -51,6 +53,7 @@ const captureDelivery = (whole: Plan, changes: Changes = {}, preview = false): P
         machines,
         fileSet: changes.fileSet ?? fileSetOf,
         secrets: changes.secrets ?? ((machine) => ({ "some-password": pulumi.secret(`password of ${machine}`) })),
+        release: (machine) => (machine.startsWith("api-") ? release : null),
         privateKey: pulumi.secret("PRIVATE KEY"),
       });
       return {};
@@ -73,7 +76,11 @@ describe("the delivery of phase 2", () => {
     assert.deepEqual(
       below.map(({ name }) => name),
       [
-        ...order.flatMap((machine) => [`delivery-${machine}-files`, `delivery-${machine}`]),
+        ...order.flatMap((machine) => [
+          `delivery-${machine}-files`,
+          ...(machine.startsWith("api-") ? [`delivery-${machine}-release`] : []),
+          `delivery-${machine}`,
+        ]),
         ...order.map((machine) => `delivery-${machine}-health`),
       ],
     );
@@ -141,6 +148,15 @@ describe("the delivery of phase 2", () => {
     const [first, ...rest] = String(resource(captured, "delivery-db-1", commandType).inputs.create).split("\n");
     assert.equal(first, "set -eu");
     assert.ok(rest.some((line) => line.includes("chitlaq-deliver")));
+  });
+
+  it("brings the release to application machines before it is put into service there", async () => {
+    const captured = await captureDelivery(phase2);
+    const copy = resource(captured, "delivery-api-1-release", copyType);
+    assert.equal(copy.inputs.remotePath, "/var/lib/chitlaq/release.tar.gz");
+    const { inputs, options } = resource(captured, "delivery-api-1", commandType);
+    assert.match(String(inputs.create), /^set -- \/var\/lib\/chitlaq\/release\.tar\.gz 1\.2\.3 (ab){32}\nset -eu\n/);
+    assert.deepEqual(options.dependsOn, [`${copyType} delivery-api-1-files`, `${copyType} delivery-api-1-release`]);
   });
 
   it("can be previewed before any server exists", async () => {

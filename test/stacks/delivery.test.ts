@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import { requiredSecrets } from "../../ops/render/machine.ts";
 import type { Plan } from "../../plan/types.ts";
-import { deliver, planDelivery, type ReadSecret } from "../../stacks/delivery.ts";
+import { type Available, deliver, planDelivery, type ReadSecret } from "../../stacks/delivery.ts";
 import { createPlatform } from "../../stacks/platform.ts";
 import { capture } from "../support/capture.ts";
 import { testKey } from "../support/platform.ts";
@@ -29,6 +29,9 @@ const holding =
   (name) =>
     names.includes(name) ? pulumi.secret(`<<${name}>>`) : undefined;
 
+const sampleRelease = { path: "/releases/app.tar.gz", version: "1.0.0", sha256: "ab".repeat(32) };
+const available = (names: readonly string[]): Available => ({ secret: holding(names), sampleRelease });
+
 const messageOf = (work: () => unknown): string => {
   try {
     work();
@@ -41,13 +44,13 @@ const messageOf = (work: () => unknown): string => {
 describe("a stack's delivery", () => {
   it("does not happen without a delivery key, whatever else there is", () => {
     const plan = planOf("phase2");
-    assert.equal(planDelivery(plan, holding([])), null);
-    assert.equal(planDelivery(plan, holding(namesOf(plan).filter((name) => name !== "delivery-key"))), null);
+    assert.equal(planDelivery(plan, available([])), null);
+    assert.equal(planDelivery(plan, available(namesOf(plan).filter((name) => name !== "delivery-key"))), null);
   });
 
   it("names every missing secret and both locked doors at once", () => {
     const plan = planOf("phase2");
-    const message = messageOf(() => planDelivery(plan, holding(["delivery-key", "ca.crt"])));
+    const message = messageOf(() => planDelivery(plan, available(["delivery-key", "ca.crt"])));
     assert.match(message, /ssh\.allowFrom: \[\] given, .*port 22 is closed/);
     assert.match(message, /ssh\.publicKeys: operations given, the delivery key of the stack is not among them/);
     for (const key of ["machine-db-1.key", "postgres-app-password", "s3-secret-key", "origin.crt"]) {
@@ -57,9 +60,27 @@ describe("a stack's delivery", () => {
     assert.doesNotMatch(message, /<</, "no value is ever shown");
   });
 
+  it("brings the sample application unless the stack names a release, and needs one of the two", () => {
+    const plan = planOf("phase2", reachable);
+    assert.deepEqual(planDelivery(plan, available(namesOf(plan)))?.release, sampleRelease);
+    const without = { ...available(namesOf(plan)), sampleRelease: null };
+    assert.match(
+      messageOf(() => planDelivery(plan, without)),
+      /release: missing, application machines have nothing to run/,
+    );
+    const release = { url: "https://example.com/app.tar.gz", sha256: "cd".repeat(32), version: "2.0.0" };
+    const own = planOf("phase2", { ...reachable, release });
+    assert.equal(planDelivery(own, without)?.release, null);
+    assert.equal(
+      planDelivery(planOf("phase3", reachable), { ...available(namesOf(planOf("phase3"))), sampleRelease: null })
+        ?.release,
+      null,
+    );
+  });
+
   it("hands a machine its secrets under the names of its files", () => {
     const plan = planOf("phase2", reachable);
-    const decided = planDelivery(plan, holding(namesOf(plan)));
+    const decided = planDelivery(plan, available(namesOf(plan)));
     assert.ok(decided);
     assert.ok("machine.key" in (decided.secrets["db-1"] ?? {}));
     assert.deepEqual(Object.keys(decided.secrets["lb-1"] ?? {}).toSorted(), [
@@ -76,7 +97,7 @@ const captureDelivered = (stack: Stack) => {
   const names = [...namesOf(plan), "edge-client.crt", "edge-client.key"];
   return capture(
     () => {
-      const decided = planDelivery(plan, holding(names));
+      const decided = planDelivery(plan, available(names));
       assert.ok(decided);
       deliver(plan, createPlatform(plan, userDataOf), decided);
       return {};

@@ -183,23 +183,29 @@ export const deleteServer = defineJob<OnServer>("server.delete", {
   failed: (cloud, { server }) => editServer(cloud, server, { status: "unknown" }),
 });
 
-export const attachNetwork = defineJob<OnServer & { readonly network: number }>("server.attach_network", {
+type Attachment = OnServer & { readonly network: number };
+
+function leaveNetwork(cloud: Cloud, { server: id, network }: Attachment): void {
+  const server = cloud.servers.get(id);
+  const net = server?.privateNets.find((candidate) => candidate.network === network);
+  if (server === undefined || net === undefined) return;
+  releaseAddress(cloud, network, net.ip);
+  cloud.servers.put({ ...server, privateNets: server.privateNets.filter((candidate) => candidate !== net) });
+}
+
+export const attachNetwork = defineJob<Attachment>("server.attach_network", {
   sync: true,
   apply: (cloud, { server, network }) => editNet(cloud, server, network, { status: "ok" }),
+  failed: leaveNetwork,
 });
 
-export const detachNetwork = defineJob<OnServer & { readonly network: number }>("server.detach_network", {
+export const detachNetwork = defineJob<Attachment>("server.detach_network", {
   sync: true,
-  apply: (cloud, { server: id, network }) => {
-    const server = cloud.servers.get(id);
-    const net = server?.privateNets.find((candidate) => candidate.network === network);
-    if (server === undefined || net === undefined) return;
-    releaseAddress(cloud, network, net.ip);
-    cloud.servers.put({ ...server, privateNets: server.privateNets.filter((candidate) => candidate !== net) });
-  },
+  apply: leaveNetwork,
+  failed: (cloud, { server, network }) => editNet(cloud, server, network, { status: "ok" }),
 });
 
-export const settleNetwork = defineJob<OnServer & { readonly network: number }>("server.settle_network", {
+export const settleNetwork = defineJob<Attachment>("server.settle_network", {
   sync: true,
   apply: (cloud, { server, network }) => editNet(cloud, server, network, { status: "ok" }),
 });

@@ -172,6 +172,9 @@ test("a volume outlives its server, survives reboots, grows, and mounts itself w
   const cloud = await started(context);
   const { driver } = cloud;
   const link = "/dev/disk/by-id/scsi-0HC_Volume_31";
+  // `nofail` lets a boot finish before the mount does.
+  const mounted = (id: number, where: string) =>
+    until(`${where} is mounted`, async () => (await execIn(cloud.machine(id), ["findmnt", where])).code === 0);
   await driver.createVolume({ id: 31, name: "data", sizeGiB: 10, format: "ext4" });
   await driver.createVolume({ id: 32, name: "more", sizeGiB: 10, format: "ext4" });
   await driver.attachVolume(31, 1, false);
@@ -186,6 +189,8 @@ test("a volume outlives its server, survives reboots, grows, and mounts itself w
 
   await driver.reset(1);
   await cloud.ready(1);
+  await mounted(1, "/data");
+  await mounted(1, "/mnt/HC_Volume_32");
   assert.equal(
     await cloud.sh(1, "cat /data/file /mnt/HC_Volume_32/file; systemctl --failed --no-legend"),
     "precious\nautomatic",
@@ -206,6 +211,7 @@ test("a volume outlives its server, survives reboots, grows, and mounts itself w
   await driver.attachVolume(31, 2, true);
   await driver.start(2);
   await cloud.ready(2);
+  await mounted(2, "/mnt/HC_Volume_31");
   assert.equal(await cloud.sh(2, "cat /mnt/HC_Volume_31/file"), "precious");
   await driver.detachVolume(31);
   await driver.deleteVolume(31);

@@ -78,10 +78,9 @@ describe("the network of the machines", { skip }, () => {
   before(async () => {
     cloud = await startCloud();
     await bootAll(cloud, hosts, { routes: natRoute }, userData);
-    for (const { id, privateIp } of hosts) {
-      await until(`server ${id} gets ${privateIp}`, async () =>
-        (await cloud.sh(id, "ip -o -4 addr")).includes(`${privateIp}/32`),
-      );
+    for (const { id } of hosts) {
+      const routes = () => cloud.sh(id, "ip route");
+      await until(`server ${id} is in the network`, async () => (await routes()).includes("10.0.0.0/16 via 10.0.0.1"));
     }
   });
   afterEach(() => healAll(cloud.environment()));
@@ -268,7 +267,6 @@ describe("the network of the machines", { skip }, () => {
     await sync([gateway, hidden, alone]);
     assert.equal(await cloud.sh(3, "ls /sys/class/net"), "eth0\nlo");
     await sync(hosts);
-    await until("the address is back", async () => (await cloud.sh(3, "ip -o -4 addr")).includes("10.0.1.3/32"));
-    assert.ok(await pings(1, "10.0.1.3"));
+    await until("it answers again", () => pings(1, "10.0.1.3"));
   });
 });
