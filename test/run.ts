@@ -1,6 +1,6 @@
 /**
- * The test command: `node test/run.ts [--tier quick|engine|machines]… [--list] [part of a file name]…`. Without a tier it
- * runs all of them, in this order. The last line is `N passed, N failed, N skipped`; the exit code is 0 when no test failed
+ * The test command: `node test/run.ts [--tier quick|engine|machines]… [--machines] [--list] [part of a file name]…`. Without a
+ * tier it runs the quick and the engine tier; `--machines` adds the machines. The last line is `N passed, N failed, N skipped`; the exit code is 0 when no test failed
  * and at least one ran.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -21,11 +21,15 @@ const limits = { quick: 180, engine: 900, machines: 3600 } as const satisfies Re
 /** Booted machines share the host's network names and memory: one file at a time. */
 const concurrency = { quick: availableParallelism(), engine: Math.min(2, availableParallelism()), machines: 1 };
 
-function chosenTiers(names: readonly string[]): readonly Tier[] {
+/** Booting machines takes root and many minutes, so that tier is asked for: `--machines` or `--tier machines`. */
+const usual: readonly Tier[] = ["quick", "engine"];
+
+function chosenTiers(names: readonly string[], machines: boolean): readonly Tier[] {
   for (const name of names) {
     if (!tiers.some((tier) => tier === name)) throw new Fault(`--tier: ${name} given, use ${tiers.join(", ")}`);
   }
-  return names.length === 0 ? tiers : tiers.filter((tier) => names.includes(tier));
+  const asked = names.length === 0 ? usual : names;
+  return tiers.filter((tier) => asked.includes(tier) || (machines && tier === "machines"));
 }
 
 /** The engine is found, downloaded or built once, before the files that need it run side by side. */
@@ -48,7 +52,8 @@ async function prepareImage(progress: Progress): Promise<void> {
 /** Gets what the chosen tiers need, before the first test: what is missing would make tests of all tiers skip. */
 async function prepare(needed: readonly Tier[]): Promise<void> {
   const progress = createProgress({ quiet: false, stream: process.stderr });
-  if (needed.includes("machines")) await prepareImage(progress);
+  // The quick tier's checkers run inside the image; alone, that tier takes the image only when it is there already.
+  if (needed.some((tier) => tier !== "quick")) await prepareImage(progress);
   if (needed.some((tier) => tier !== "quick")) await prepareEngine(progress);
 }
 
@@ -68,13 +73,16 @@ async function runTier(tier: Tier, files: readonly string[], scratch: string): P
   return results;
 }
 
-const usage = `usage: ./chitlaq test [--tier ${tiers.join("|")}]… [--list] [part of a file name]…`;
+const usage = `usage: ./chitlaq test [--tier ${tiers.join("|")}]… [--machines] [--list] [part of a file name]…`;
 
 function readArguments() {
   const tier = { type: "string", multiple: true } as const;
   const flag = { type: "boolean" } as const;
   try {
-    return parseArgs({ options: { tier, list: flag, help: { ...flag, short: "h" } }, allowPositionals: true });
+    return parseArgs({
+      options: { tier, machines: flag, list: flag, help: { ...flag, short: "h" } },
+      allowPositionals: true,
+    });
   } catch (error) {
     throw new Fault(error instanceof Error ? error.message : String(error), [usage]);
   }
@@ -86,7 +94,7 @@ async function main(): Promise<number> {
     console.log(usage);
     return 0;
   }
-  const chosen = chosenTiers(values.tier ?? []);
+  const chosen = chosenTiers(values.tier ?? [], values.machines === true);
   const files = findTestFiles(repoRoot, positionals);
   if (values.list === true) {
     for (const file of files) if (chosen.includes(tierOf(file))) console.log(`${tierOf(file).padEnd(8)}  ${file}`);

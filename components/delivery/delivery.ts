@@ -32,13 +32,14 @@ const incoming = "/var/lib/chitlaq/incoming.sh";
 const archive = "/var/lib/chitlaq/release.tar.gz";
 
 /** Services of a new platform find each other, elect and clone within a minute or two; a large clone takes longer. */
-const healthSeconds = 900;
+const healthSeconds = 600;
 
 /**
  * Brings files and secrets to the machines by SSH: to new ones what they wait for, to running ones what has changed.
  *
  * Machines are changed one at a time in the order of the plan, and each must be as healthy after as before, or the update
- * ends there. A new platform becomes healthy only as a whole, so that is looked at last.
+ * ends there. A new platform becomes healthy only as a whole, and a password that several machines share fits again only
+ * when the last of them has it: so the health of all is looked at in the end, whenever anything was changed.
  */
 export class Delivery extends pulumi.ComponentResource {
   constructor(name: string, args: DeliveryArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -51,7 +52,8 @@ export class Delivery extends pulumi.ComponentResource {
       const brought = [this.#files(name, machine, args, after), ...this.#release(name, machine, args, after)];
       delivered.push(this.#changes(name, machine, args, brought));
     }
-    for (const machine of machines) this.#health(name, machine, args, delivered);
+    const everything = contentOf(machines, args);
+    for (const machine of machines) this.#health(name, machine, args, { everything, after: delivered });
 
     this.registerOutputs({ machines: machines.map((machine) => machine.plan.name) });
   }
@@ -113,7 +115,7 @@ export class Delivery extends pulumi.ComponentResource {
     brought: readonly command.remote.CopyToRemote[],
   ): command.remote.Command {
     const { plan } = machine;
-    const version = createHash("sha256").update(args.fileSet(plan.name)).digest("hex");
+    const version = digest(args.fileSet(plan.name));
     const release = args.release(plan.name);
     const setArguments = release === null ? "" : `set -- ${archive} ${release.version} ${release.sha256}\n`;
     return new command.remote.Command(
@@ -129,18 +131,36 @@ export class Delivery extends pulumi.ComponentResource {
     );
   }
 
-  #health(name: string, machine: Machine, args: DeliveryArgs, after: readonly pulumi.Resource[]): void {
+  #health(
+    name: string,
+    machine: Machine,
+    args: DeliveryArgs,
+    { everything, after }: { readonly everything: pulumi.Output<string>; readonly after: readonly pulumi.Resource[] },
+  ): void {
     new command.remote.Command(
       `${name}-${machine.plan.name}-health`,
       {
         connection: connectionTo(machine, args),
-        create: pulumi.interpolate`chitlaq-health ${healthSeconds} # server ${machine.server.id}`,
+        create: pulumi.interpolate`chitlaq-health ${healthSeconds} # ${everything}`,
         ...quiet,
       },
       { parent: this, dependsOn: [...after], additionalSecretOutputs: printed },
     );
   }
 }
+
+const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/**
+ * Another one when anything that is delivered to any machine is. Not secret although secrets go into it: half a hash of
+ * dozens of random values leads back to none of them.
+ */
+const contentOf = (machines: readonly Machine[], args: DeliveryArgs): pulumi.Output<string> => {
+  const parts = machines.map(({ plan: { name }, server }) =>
+    pulumi.all([server.id, pulumi.all(args.secrets(name)), args.fileSet(name), args.release(name)?.sha256 ?? ""]),
+  );
+  return pulumi.unsecret(pulumi.all(parts).apply((values) => digest(JSON.stringify(values)).slice(0, 32)));
+};
 
 /** Nothing is said but what a failure says, and nothing of one run reaches the next. */
 const quiet = { logging: "none", addPreviousOutputInEnv: false } as const;

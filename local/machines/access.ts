@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { memoryUse } from "./cgroup.ts";
 import { isAlive, type ProcessRef } from "./environment.ts";
 import { commandInside } from "./inside.ts";
-import { run, type Outcome, type RunOptions } from "./run.ts";
-import { readState, type EnvironmentState, type MachineState } from "./state.ts";
+import { type Outcome, type RunOptions, run } from "./run.ts";
+import { type EnvironmentState, type MachineState, readState } from "./state.ts";
 
 /** A program and its arguments, for `spawn`. */
 export type Command = readonly [string, readonly string[]];

@@ -1,11 +1,11 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { spawn } from "node:child_process";
-import { Agent } from "./agents/link.ts";
 import type { CloudConfig } from "./agents/config.ts";
 import type { InternetConfig } from "./agents/internet.ts";
-import { startAptCache, type AptCache } from "./aptCache.ts";
-import { claim, release, type Environment } from "./environment.ts";
+import { Agent } from "./agents/link.ts";
+import { type AptCache, startAptCache } from "./aptCache.ts";
+import { claim, type Environment, release } from "./environment.ts";
 import { createBackbone, internetAddress } from "./network/apply.ts";
 import { namesFolder, socketPath } from "./state.ts";
 
@@ -29,6 +29,7 @@ const startReaper = (environment: Environment): (() => Promise<void>) => {
   reaper.unref();
   return async () => {
     const gone = once(reaper, "exit");
+    reaper.ref();
     reaper.stdin.end();
     await gone;
   };

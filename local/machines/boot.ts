@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync, readdirSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { processRef, type ProcessRef } from "./environment.ts";
+import { type ProcessRef, processRef } from "./environment.ts";
 
 /** How nspawn ended: the machine powered off, asked for a reboot (with `--keep-unit` its caller must do it), or was killed. */
 export type Ending = "off" | "reboot" | "killed";

@@ -12,6 +12,7 @@ const packageOf = {
   nsenter: "util-linux",
   setpriv: "util-linux",
   "mkfs.ext4": "e2fsprogs",
+  sysctl: "procps",
   ssh: "openssh-client",
 } as const satisfies Record<string, string>;
 

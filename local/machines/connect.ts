@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { namespaceOf, type Place } from "./access.ts";
 import { join as joinSockets } from "./agents/balancer.ts";

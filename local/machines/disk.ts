@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { MachineSpec } from "../hetzner/driver.ts";
-import { readJson, writeJson, type Environment } from "./environment.ts";
+import { type Environment, readJson, writeJson } from "./environment.ts";
 import { ensureBase, ensureTweaks, type RootKind } from "./image.ts";
 import { must } from "./run.ts";
 

@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import type { MachineDriver, MachineSize, MachineSpec, Topology, VolumeSpec } from "../hetzner/driver.ts";
-import { startBackbone, type Backbone } from "./backbone.ts";
+import { type Backbone, startBackbone } from "./backbone.ts";
 import { machinesAvailable } from "./capability.ts";
 import { groupsOf, limitGroups } from "./cgroup.ts";
 import { createDisk, createSnapshot, diskOf, mountDisk, removeDisk, removeSnapshot } from "./disk.ts";
-import { environmentOf, type Environment } from "./environment.ts";
+import { type Environment, environmentOf } from "./environment.ts";
 import { Fleet, type PowerListener } from "./fleet.ts";
 import type { RootKind } from "./image.ts";
 import * as volumes from "./volumes.ts";

@@ -2,13 +2,13 @@ import type { Topology } from "../hetzner/driver.ts";
 import { cloudConfig } from "./agents/config.ts";
 import type { Backbone } from "./backbone.ts";
 import { groupsOf } from "./cgroup.ts";
-import { diskOf, mountDisk, storedServers, writeServer, type ServerRecord } from "./disk.ts";
-import { processRef, type Environment } from "./environment.ts";
+import { diskOf, mountDisk, type ServerRecord, storedServers, writeServer } from "./disk.ts";
+import { type Environment, processRef } from "./environment.ts";
 import { runInside } from "./inside.ts";
 import { createLock, type Lock } from "./lock.ts";
 import { Machine } from "./machine.ts";
 import { CloudNetwork, type LinkChange } from "./network/apply.ts";
-import { addressesOf, socketPath, writeState, type MachineState } from "./state.ts";
+import { addressesOf, type MachineState, socketPath, writeState } from "./state.ts";
 
 export type PowerListener = (id: number, power: "running" | "off") => void;
 

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { withoutClock } from "./boot.ts";
 import { guestGroups } from "./cgroup.ts";
 import type { ProcessRef } from "./environment.ts";
-import { run, type Outcome, type RunOptions } from "./run.ts";
+import { type Outcome, type RunOptions, run } from "./run.ts";
 
 const here = import.meta.dirname;
 const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

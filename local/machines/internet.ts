@@ -1,9 +1,9 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { runAt, type Command } from "./access.ts";
+import { type Command, runAt } from "./access.ts";
 import { isHostName } from "./agents/names.ts";
 import { ensureGroups } from "./cgroup.ts";
-import { namesFolder, type EnvironmentState } from "./state.ts";
+import { type EnvironmentState, namesFolder } from "./state.ts";
 
 /** A host of the internet of the local cloud: addresses that whoever serves there may bind or send from, and its names. */
 export type InternetHost = { readonly addresses: readonly string[]; readonly names: readonly string[] };

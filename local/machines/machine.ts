@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { boot, type RunningMachine } from "./boot.ts";
 import { ensureGroups, limitGroups } from "./cgroup.ts";
 import { diskOf, type ServerRecord } from "./disk.ts";
-import { isAlive, type Environment } from "./environment.ts";
+import { type Environment, isAlive } from "./environment.ts";
 import type { Lock } from "./lock.ts";
 import type { Link } from "./network/plan.ts";
 import { must, run } from "./run.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Topology } from "../hetzner/driver.ts";
-import { environmentOf, isAlive, readJson, writeJson, type Environment, type ProcessRef } from "./environment.ts";
+import { type Environment, environmentOf, isAlive, type ProcessRef, readJson, writeJson } from "./environment.ts";
 
 /** One server as other processes see it: enough to enter its machine, cut it off or look at its files. */
 export type MachineState = {

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { appendFile, mkdir, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { VolumeSpec } from "../hetzner/driver.ts";
-import { readJson, writeJson, type Environment } from "./environment.ts";
+import { type Environment, readJson, writeJson } from "./environment.ts";
 import { must } from "./run.ts";
 
 export type Attachment = {

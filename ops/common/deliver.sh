@@ -29,6 +29,12 @@ if [[ $(cat "$state/delivery.sum" 2>/dev/null) != "$content" ]]; then
   (umask 077 && printf '%s\n' "$content" >"$state/delivery.sum")
 fi
 
+# What others depend on hands its part over first.
+step_aside=$tools/../lib/chitlaq/step-aside
+if [[ -x $step_aside && -e $state/activated ]]; then
+  { diff -rq "$state/fileset/files" "$tools/../../.." || true; } | "$step_aside"
+fi
+
 "$tools/chitlaq-converge" "$fileset" </dev/null
 # Before the secrets: on a new machine they start the application, which by then is there.
 if ((${#release[@]} > 0)); then /usr/local/sbin/chitlaq-deploy "${release[@]}"; fi

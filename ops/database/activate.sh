@@ -11,10 +11,17 @@ for name in postgres-app-password postgres-superuser-password postgres-replicati
 done
 
 if [[ $PATRONI == yes ]]; then
-  put_file /etc/chitlaq/rendered/patroni.env 0600 root root <<EOT
-PATRONI_SUPERUSER_PASSWORD=$(secret postgres-superuser-password)
-PATRONI_REPLICATION_PASSWORD=$(secret postgres-replication-password)
-PATRONI_REWIND_PASSWORD=$(secret postgres-rewind-password)
+  # Patroni reads every file of this folder in order, and again on reload; its environment it reads only once.
+  ln -sfn /etc/patroni/config.yml /etc/chitlaq/patroni/config.yml
+  put_file /etc/chitlaq/patroni/secrets.yml 0640 root postgres <<EOT
+postgresql:
+  authentication:
+    superuser:
+      password: $(secret postgres-superuser-password)
+    replication:
+      password: $(secret postgres-replication-password)
+    rewind:
+      password: $(secret postgres-rewind-password)
 EOT
 fi
 put_file /etc/chitlaq/rendered/pgbouncer-users.txt 0640 root postgres <<EOT

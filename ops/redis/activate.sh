@@ -26,9 +26,12 @@ masteruser replica
 masterauth $(secret valkey-replica-password)
 EOT
   if systemctl is-active --quiet valkey-server.service; then
-    # The password is one the server still knows: users change only here.
-    VALKEYCLI_AUTH=$(secret valkey-admin-password) REDISCLI_AUTH=$(secret valkey-admin-password) \
-      valkey-cli --no-auth-warning --user admin -h "$LISTEN" -p "$PORT" ACL LOAD >/dev/null || systemctl --no-block restart valkey-server.service
+    # The client ends with 0 whatever the server says; only two OKs mean that it knows the users and its own login. After
+    # a change of the administrator's password it refuses that login too, and starts anew instead.
+    answer=$(printf 'ACL LOAD\nCONFIG SET masterauth %s\n' "$(secret valkey-replica-password)" |
+      VALKEYCLI_AUTH=$(secret valkey-admin-password) REDISCLI_AUTH=$(secret valkey-admin-password) \
+        valkey-cli --no-auth-warning --user admin -h "$LISTEN" -p "$PORT" 2>/dev/null) || true
+    [[ $answer == $'OK\nOK' ]] || systemctl --no-block restart valkey-server.service
   fi
 fi
 

@@ -143,6 +143,17 @@ describe("the delivery of phase 2", () => {
     assert.match(String(before["db-2"]?.[0]), /# server \d+, file set [0-9a-f]{64}\n$/);
   });
 
+  it("looks at the health of all machines again when anything changed for one of them", async () => {
+    const healthOf = async (changes: Changes) =>
+      resource(await captureDelivery(phase2, changes), "delivery-lb-1-health", commandType).inputs.create;
+    const before = await healthOf({});
+    assert.equal(await healthOf({}), before);
+    assert.match(String(before), /^chitlaq-health 600 # [0-9a-f]{32}$/);
+    const files = await healthOf({ fileSet: (name) => (name === "db-2" ? "# changed\n" : fileSetOf(name)) });
+    const secrets = await healthOf({ secrets: (name) => ({ password: pulumi.secret(`other of ${name}`) }) });
+    assert.equal(new Set([before, files, secrets]).size, 3);
+  });
+
   it("sends the command without its comments and without a word of a secret", async () => {
     const captured = await captureDelivery(phase2);
     const [first, ...rest] = String(resource(captured, "delivery-db-1", commandType).inputs.create).split("\n");

@@ -7,6 +7,7 @@ import { signAtCloudflare } from "../../cli/secrets/originCa.ts";
 import { SecretStore } from "../../cli/secrets/store.ts";
 import { initSecrets, secretsRotate } from "../../cli/secrets/verbs.ts";
 import { wantedSecrets } from "../../cli/secrets/wanted.ts";
+import { ensureSampleApp } from "../../cli/sample-app.ts";
 import { createProgress } from "../../cli/progress.ts";
 import { requiredSecrets } from "../../ops/render/machine.ts";
 import { type FakeMachines, startFakeMachines } from "../support/fake-machines.ts";
@@ -20,11 +21,20 @@ const plan = planOf(2);
 const nameOf = (host: string): string =>
   plan.machines.find(({ privateIp }) => privateIp === host)?.name ?? plan.network.routes[0]?.machine ?? host;
 
+/** What happened before the health of all machines was looked at, which comes last. */
+const changes = (machines: FakeMachines): readonly string[] => {
+  const told = story(machines);
+  const changed = told.filter((line) => !line.endsWith(" health"));
+  assert.deepEqual(told.slice(0, changed.length), changed);
+  assert.deepEqual(told.slice(changed.length).toSorted(), plan.rollout.map((name) => `${name} health`).toSorted());
+  return changed;
+};
+
 /** `db-2 files`, `db-2`, `db-2 health`, in the order in which it happened. */
 const story = (machines: FakeMachines): readonly string[] =>
   machines.notes().map((note) => {
     const name = nameOf(note.host);
-    if (note.kind === "copy") return `${name} files`;
+    if (note.kind === "copy") return `${name} ${note.path.endsWith(".sh") ? "files" : "release"}`;
     return note.command.startsWith("chitlaq-health") ? `${name} health` : name;
   });
 
@@ -42,12 +52,13 @@ it("delivers to every machine, then to those that something changed for, one at 
   const cloud = await startLocalCloud(t, { zones: [{ name: plan.edge.zone, plan: plan.edge.plan }] });
   await cloud.hetzner.control("PUT", "delays", { default: 5, selectors: 0, health: 0 });
   const machines = await startFakeMachines(t);
+  await ensureSampleApp(silent);
   const project = await createProject(t, {
     cloud,
     program: { stack: "phase2" },
     config: {
       "chitlaq:platform": {
-        ssh: { publicKeys: plan.sshKeys.reduce((all, key) => ({ ...all, [key.name]: key.publicKey }), {}), ...ssh },
+        ssh: { publicKeys: Object.fromEntries(plan.sshKeys.map((key) => [key.name, key.publicKey])), ...ssh },
       },
     },
     env: { CHITLAQ_LOCAL_DIAL: machines.socket },
@@ -82,10 +93,17 @@ it("delivers to every machine, then to those that something changed for, one at 
     "every machine gets its files and its secrets, the gateway last, and health is asked for in the end",
     async () => {
       await project.up();
-      const order = plan.rollout.flatMap((name) => [`${name} files`, name]);
-      const told = story(machines);
-      assert.deepEqual(told.slice(0, order.length), order);
-      assert.deepEqual(told.slice(order.length).toSorted(), plan.rollout.map((name) => `${name} health`).toSorted());
+      const order = plan.rollout.flatMap((name) => [
+        `${name} files`,
+        ...(name.startsWith("api-") ? [`${name} release`] : []),
+        name,
+      ]);
+      // Both copies of a machine go side by side.
+      assert.deepEqual(changes(machines).toSorted(), order.toSorted());
+      assert.deepEqual(
+        changes(machines).filter((line) => !line.includes(" ")),
+        plan.rollout,
+      );
       const [address] = Object.values((await project.outputs()).endpoints as Record<string, Record<string, string>>)
         .filter((value) => typeof value === "object")
         .flatMap((value) => Object.values(value));
@@ -107,9 +125,10 @@ it("delivers to every machine, then to those that something changed for, one at 
   });
 
   await t.test("a change of the load balancer's files reaches the load balancer alone", async () => {
+    machines.forget();
     project.setConfig({ "chitlaq:platform": { edge: { hosts: ["@", "www", "api", "status"] } } });
     await project.up();
-    assert.deepEqual(story(machines), ["lb-1 files", "lb-1"]);
+    assert.deepEqual(changes(machines), ["lb-1 files", "lb-1"]);
   });
 
   await t.test(
@@ -125,7 +144,7 @@ it("delivers to every machine, then to those that something changed for, one at 
       machines.failAt(null);
       machines.forget();
       await project.up();
-      assert.deepEqual(story(machines), ["db-1", "api-2", "api-1"]);
+      assert.deepEqual(changes(machines), ["db-1", "api-2", "api-1"]);
     },
   );
 

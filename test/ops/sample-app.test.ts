@@ -47,6 +47,26 @@ suite("settings of the sample application", () => {
   });
 });
 
+suite("log of the sample application", {
+  skip: dependencies ? false : "its packages are not installed: npm ci in ops/sample-app",
+}, () => {
+  test("an error is told without the command that failed, which may hold a password", async () => {
+    const { createLogger } = await load<{
+      createLogger: (level: string, destination: object) => { readonly warn: (fields: object, text: string) => void };
+    }>("log.js");
+    let written = "";
+    const write = (line: string): void => {
+      written += line;
+    };
+    const error = Object.assign(new Error("WRONGPASS"), {
+      command: { name: "hello", args: ["3", "AUTH", "app", "hunter2"] },
+    });
+    createLogger("info", { write }).warn({ err: error }, "redis");
+    assert.match(written, /WRONGPASS/);
+    assert.doesNotMatch(written, /hunter2/);
+  });
+});
+
 suite("sessions of the sample application", () => {
   test("a password is verified against its salted hash only", async () => {
     const { hashPassword, verifyPassword } = await load<{

@@ -75,7 +75,7 @@ class Machine {
     const chunks: Buffer[] = [];
     let path = "";
     sftp.on("STAT", (id, asked) => {
-      if (asked.endsWith(".sh")) sftp.status(id, NO_SUCH_FILE);
+      if (/\.(sh|gz)$/.test(asked)) sftp.status(id, NO_SUCH_FILE);
       else sftp.attrs(id, { mode: 0o040755, uid: 0, gid: 0, size: 0, atime: 0, mtime: 0 });
     });
     sftp.on("OPEN", (id, opened) => {

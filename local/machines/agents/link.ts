@@ -1,6 +1,6 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { createInterface, type Interface } from "node:readline";
+import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
+import { createInterface, type Interface } from "node:readline";
 import { ensureGroups } from "../cgroup.ts";
 
 /** Runs a helper's side: applies every configuration that arrives on stdin, one after the other, and ends with the pipe. */

@@ -4,13 +4,13 @@ import { must, run } from "../run.ts";
 import { faultsTable, renderFirewall } from "./firewall.ts";
 import {
   assignSlots,
+  type Item,
   internetDevice,
+  type Link,
   metadataAddress,
+  type NetworkPlan,
   planNetwork,
   resolvers,
-  type Item,
-  type Link,
-  type NetworkPlan,
   type Slots,
 } from "./plan.ts";
 
@@ -19,6 +19,8 @@ import {
  * documentation (RFC 5737), so that it meets neither servers nor their firewalls.
  */
 export const internetAddress = { router: "192.0.2.254", client: "192.0.2.1", mirror: "192.0.2.80" } as const;
+/** The same for IPv6, from the documentation range of RFC 3849, at the end that servers get last. */
+export const internetAddressV6 = { router: "2001:db8:ffff:ffff::254", client: "2001:db8:ffff:ffff::1" } as const;
 
 const inNamespace = (namespace: string, command: string, args: readonly string[], input?: string): Promise<string> =>
   must("nsenter", [`--net=/run/netns/${namespace}`, command, ...args], input === undefined ? {} : { input });
@@ -66,7 +68,9 @@ export const createBackbone = async ({ cloud, internet }: Environment): Promise<
     `link set ${internetDevice} up`,
     `address add ${metadataAddress}/32 dev lo`,
     `address add ${internetAddress.router}/24 dev ${internetDevice}`,
+    `address add ${internetAddressV6.router}/64 dev ${internetDevice}`,
     `route add default via ${internetAddress.client} dev ${internetDevice}`,
+    `route add default via ${internetAddressV6.client} dev ${internetDevice}`,
     // Packets of private networks must not find the router's own addresses before their network's table is asked.
     "rule add pref 500 lookup local",
     "rule del pref 0 lookup local",
@@ -77,9 +81,11 @@ export const createBackbone = async ({ cloud, internet }: Environment): Promise<
     ...Object.values(internetAddress)
       .filter((ip) => ip !== internetAddress.router)
       .map((ip) => `address add ${ip}/24 dev cloud`),
+    `address add ${internetAddressV6.client}/64 dev cloud`,
     ...resolvers.map((ip) => `address add ${ip}/32 dev lo`),
     ...["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].map((range) => `route add unreachable ${range}`),
     `route add default via ${internetAddress.router}`,
+    `route add default via ${internetAddressV6.router}`,
   ]);
   await inNamespace(cloud, "nft", ["-f", "-"], faultsTable);
 };

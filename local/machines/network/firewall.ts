@@ -7,8 +7,8 @@ import {
   publicAddresses,
   publicDevice,
   publicGateway,
-  tableOf,
   type Slots,
+  tableOf,
 } from "./plan.ts";
 
 const set = (values: readonly string[]): string => `{ ${values.join(", ")} }`;

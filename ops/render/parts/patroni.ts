@@ -31,6 +31,7 @@ export function patroniPart(plan: Plan, machine: Machine): Part | null {
         action: "restart:chitlaq-database.service",
       }),
       script(`${libraries}/archive-get`, "database/archive-get.sh"),
+      script(`${libraries}/step-aside`, "database/step-aside.sh"),
       script(`${libraries}/etcd-yield`, "database/etcd-yield.sh"),
       unitFile("chitlaq-etcd-yield.service", asset("database/chitlaq-etcd-yield.service")),
       unitFile("chitlaq-etcd-yield.timer", asset("database/chitlaq-etcd-yield.timer")),
@@ -46,6 +47,7 @@ export function patroniPart(plan: Plan, machine: Machine): Part | null {
       shared("postgres-replication-password", "PostgreSQL login of standbys", password),
       shared("postgres-rewind-password", "PostgreSQL login of pg_rewind", password),
     ],
+    directories: [{ path: "/etc/chitlaq/patroni", mode: "0750", owner: "root", group: "postgres" }],
     checks: [{ name: "patroni", command: `curl -fsS -o /dev/null --cacert ${ca} ${url}/health` }],
   });
 }

@@ -1,13 +1,13 @@
-import pino from "pino";
 import { createApp } from "./app.js";
 import { migrate, openDatabase } from "./database.js";
+import { createLogger } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { openRedis } from "./redis.js";
 import { sessionStore } from "./sessions.js";
 import { readSettings } from "./settings.js";
 
 const settings = readSettings(process.env);
-const logger = pino({ level: process.env.LOG_LEVEL ?? "info" });
+const logger = createLogger(process.env.LOG_LEVEL ?? "info");
 const pool = openDatabase(settings.database, logger);
 const redis = openRedis(settings.redis, logger, "commands");
 const subscriber = openRedis(settings.redis, logger, "messages");

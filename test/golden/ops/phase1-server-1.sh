@@ -1165,10 +1165,16 @@ for name in postgres-app-password postgres-superuser-password postgres-replicati
 done
 
 if [[ $PATRONI == yes ]]; then
-  put_file /etc/chitlaq/rendered/patroni.env 0600 root root <<EOT
-PATRONI_SUPERUSER_PASSWORD=$(secret postgres-superuser-password)
-PATRONI_REPLICATION_PASSWORD=$(secret postgres-replication-password)
-PATRONI_REWIND_PASSWORD=$(secret postgres-rewind-password)
+  ln -sfn /etc/patroni/config.yml /etc/chitlaq/patroni/config.yml
+  put_file /etc/chitlaq/patroni/secrets.yml 0640 root postgres <<EOT
+postgresql:
+  authentication:
+    superuser:
+      password: $(secret postgres-superuser-password)
+    replication:
+      password: $(secret postgres-replication-password)
+    rewind:
+      password: $(secret postgres-rewind-password)
 EOT
 fi
 put_file /etc/chitlaq/rendered/pgbouncer-users.txt 0640 root postgres <<EOT
@@ -1203,8 +1209,10 @@ masteruser replica
 masterauth $(secret valkey-replica-password)
 EOT
   if systemctl is-active --quiet valkey-server.service; then
-    VALKEYCLI_AUTH=$(secret valkey-admin-password) REDISCLI_AUTH=$(secret valkey-admin-password) \
-      valkey-cli --no-auth-warning --user admin -h "$LISTEN" -p "$PORT" ACL LOAD >/dev/null || systemctl --no-block restart valkey-server.service
+    answer=$(printf 'ACL LOAD\nCONFIG SET masterauth %s\n' "$(secret valkey-replica-password)" |
+      VALKEYCLI_AUTH=$(secret valkey-admin-password) REDISCLI_AUTH=$(secret valkey-admin-password) \
+        valkey-cli --no-auth-warning --user admin -h "$LISTEN" -p "$PORT" 2>/dev/null) || true
+    [[ $answer == $'OK\nOK' ]] || systemctl --no-block restart valkey-server.service
   fi
 fi
 
@@ -1285,6 +1293,23 @@ accepts_queries() { as_postgres psql -XAtqc 'SELECT 1' -h /var/run/postgresql po
 
 is_standby() { [[ $(as_postgres psql -XAtqc 'SELECT pg_is_in_recovery()' -h /var/run/postgresql postgres) == t ]]; }
 
+change_passwords() {
+  local role name
+  cat <<'SQL'
+SET log_statement = 'none';
+SET log_min_duration_statement = -1;
+SET log_min_error_statement = 'panic';
+SET synchronous_commit = local;
+SQL
+  while read -r role name; do
+    printf "\\set password '%s'\nALTER ROLE %s PASSWORD :'password';\n" "$(secret "$name")" "$role"
+  done <<'EOT'
+postgres postgres-superuser-password
+replicator postgres-replication-password
+rewinder postgres-rewind-password
+EOT
+}
+
 wait_for 900 "PostgreSQL to accept queries" accepts_queries
 if is_standby; then
   log "this member is a standby; the primary does the work"
@@ -1292,6 +1317,7 @@ if is_standby; then
 fi
 as_postgres /usr/local/lib/chitlaq/database-roles
 if [[ $PATRONI == yes ]]; then
+  change_passwords | as_postgres psql -Xq --set=ON_ERROR_STOP=1 -h /var/run/postgresql postgres
   as_postgres patronictl -c /etc/patroni/config.yml edit-config --quiet --force --apply /etc/chitlaq/patroni-dcs.json >/dev/null
 fi
 /usr/local/sbin/chitlaq-backup ensure
@@ -1877,7 +1903,8 @@ put main 0755 root root none /usr/local/sbin/chitlaq-deliver <<'END-OF-FILE'
 set -euo pipefail
 source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 
-fileset=${1:?usage: chitlaq-deliver FILESET.sh}
+fileset=${1:?usage: chitlaq-deliver FILESET.sh [ARCHIVE VERSION SHA256]}
+release=("${@:2}")
 state=/var/lib/chitlaq
 tools=$(dirname "$0")
 patience=300
@@ -1891,13 +1918,19 @@ well() {
   { "$tools/chitlaq-health" || true; } | jq -r 'to_entries[] | select(.value == "ok") | .key'
 }
 
-content=$(cat "$fileset" - <<<"$secrets" | sha256sum)
+content=$(cat "$fileset" - <<<"$secrets ${release[*]}" | sha256sum)
 if [[ $(cat "$state/delivery.sum" 2>/dev/null) != "$content" ]]; then
   well >"$state/delivery.well"
   (umask 077 && printf '%s\n' "$content" >"$state/delivery.sum")
 fi
 
+step_aside=$tools/../lib/chitlaq/step-aside
+if [[ -x $step_aside && -e $state/activated ]]; then
+  { diff -rq "$state/fileset/files" "$tools/../../.." || true; } | "$step_aside"
+fi
+
 "$tools/chitlaq-converge" "$fileset" </dev/null
+if ((${#release[@]} > 0)); then /usr/local/sbin/chitlaq-deploy "${release[@]}"; fi
 /usr/local/sbin/chitlaq-secrets install <<<"$secrets" >/dev/null
 
 fallen() {

@@ -347,7 +347,7 @@ postgresql:
   pgpass: /run/postgresql/pgpass
   use_unix_socket: true
   use_unix_socket_repl: true
-  # Passwords come from the unit's environment (PATRONI_SUPERUSER_PASSWORD and so on).
+  # Passwords stand in the second file of /etc/chitlaq/patroni, which chitlaq-activate writes.
   authentication:
     superuser:
       username: postgres
@@ -883,10 +883,9 @@ After=chitlaq-volume.service chitlaq-network.service etcd.service
 StartLimitIntervalSec=0
 
 [Service]
-EnvironmentFile=/etc/chitlaq/rendered/patroni.env
 ExecStartPre=+/usr/local/lib/chitlaq/database-directory
 ExecStart=
-ExecStart=/usr/bin/patroni /etc/patroni/config.yml
+ExecStart=/usr/bin/patroni /etc/chitlaq/patroni
 Restart=always
 RestartSec=2
 # PostgreSQL may need this long for its last checkpoint.
@@ -933,6 +932,7 @@ d /var/lib/chitlaq 0755 root root -
 d /var/lib/prometheus/node-exporter 0755 root root -
 d /etc/nftables.d 0755 root root -
 d /root/.ssh 0700 root root -
+d /etc/chitlaq/patroni 0750 root postgres -
 d /var/log/postgresql 1775 root postgres -
 d /var/lib/chitlaq/backup 0755 root root -
 d /etc/pgbackrest/conf.d 0750 root postgres -
@@ -984,10 +984,16 @@ for name in postgres-app-password postgres-superuser-password postgres-replicati
 done
 
 if [[ $PATRONI == yes ]]; then
-  put_file /etc/chitlaq/rendered/patroni.env 0600 root root <<EOT
-PATRONI_SUPERUSER_PASSWORD=$(secret postgres-superuser-password)
-PATRONI_REPLICATION_PASSWORD=$(secret postgres-replication-password)
-PATRONI_REWIND_PASSWORD=$(secret postgres-rewind-password)
+  ln -sfn /etc/patroni/config.yml /etc/chitlaq/patroni/config.yml
+  put_file /etc/chitlaq/patroni/secrets.yml 0640 root postgres <<EOT
+postgresql:
+  authentication:
+    superuser:
+      password: $(secret postgres-superuser-password)
+    replication:
+      password: $(secret postgres-replication-password)
+    rewind:
+      password: $(secret postgres-rewind-password)
 EOT
 fi
 put_file /etc/chitlaq/rendered/pgbouncer-users.txt 0640 root postgres <<EOT
@@ -1020,6 +1026,23 @@ accepts_queries() { as_postgres psql -XAtqc 'SELECT 1' -h /var/run/postgresql po
 
 is_standby() { [[ $(as_postgres psql -XAtqc 'SELECT pg_is_in_recovery()' -h /var/run/postgresql postgres) == t ]]; }
 
+change_passwords() {
+  local role name
+  cat <<'SQL'
+SET log_statement = 'none';
+SET log_min_duration_statement = -1;
+SET log_min_error_statement = 'panic';
+SET synchronous_commit = local;
+SQL
+  while read -r role name; do
+    printf "\\set password '%s'\nALTER ROLE %s PASSWORD :'password';\n" "$(secret "$name")" "$role"
+  done <<'EOT'
+postgres postgres-superuser-password
+replicator postgres-replication-password
+rewinder postgres-rewind-password
+EOT
+}
+
 wait_for 900 "PostgreSQL to accept queries" accepts_queries
 if is_standby; then
   log "this member is a standby; the primary does the work"
@@ -1027,6 +1050,7 @@ if is_standby; then
 fi
 as_postgres /usr/local/lib/chitlaq/database-roles
 if [[ $PATRONI == yes ]]; then
+  change_passwords | as_postgres psql -Xq --set=ON_ERROR_STOP=1 -h /var/run/postgresql postgres
   as_postgres patronictl -c /etc/patroni/config.yml edit-config --quiet --force --apply /etc/chitlaq/patroni-dcs.json >/dev/null
 fi
 /usr/local/sbin/chitlaq-backup ensure
@@ -1219,6 +1243,35 @@ read -r -a paths <<<"$BACKUP_PATHS"
 restic backup --quiet --tag daily --exclude /etc/chitlaq/secrets --exclude /etc/chitlaq/rendered \
   --exclude '/etc/ssh/ssh_host_*' --exclude /etc/shadow "${paths[@]}"
 restic forget --quiet --tag daily --keep-daily "$RETENTION_DAYS" --prune
+END-OF-FILE
+
+put main 0755 root root none /usr/local/lib/chitlaq/step-aside <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/database/step-aside.sh.
+set -euo pipefail
+source "$(dirname "$0")/lib.sh"
+source /etc/chitlaq/machine.env
+
+grep -qE 'patroni|postgres|pgbouncer|pgbackrest|database|/etc/chitlaq/packages' || exit 0
+
+patronictl_chitlaq() { runuser -u postgres -- patronictl -c /etc/patroni/config.yml "$@"; }
+
+members=$(patronictl_chitlaq list -f json)
+member() { jq -r --arg roles "$1" '[.[] | select((.Role | IN($roles | split(",")[])) and (.State | IN("running", "streaming")))][0].Member // empty' <<<"$members"; }
+
+[[ $(member Leader) == "$MACHINE" ]] || exit 0
+candidate=$(member "Sync Standby,Quorum Standby")
+if [[ -z $candidate ]]; then
+  log "$MACHINE leads and no standby is in step: it changes as it is"
+  exit 0
+fi
+patronictl_chitlaq switchover --leader "$MACHINE" --candidate "$candidate" --force >/dev/null
+no_longer_leads() {
+  members=$(patronictl_chitlaq list -f json)
+  [[ $(member Leader) == "$candidate" && $(jq -r --arg me "$MACHINE" '.[] | select(.Member == $me).State' <<<"$members") == streaming ]]
+}
+wait_for 120 "$candidate to lead and $MACHINE to follow" no_longer_leads
+log "$candidate leads now"
 END-OF-FILE
 
 put main 0755 root root none /usr/local/lib/chitlaq/volume <<'END-OF-FILE'
@@ -1644,7 +1697,8 @@ put main 0755 root root none /usr/local/sbin/chitlaq-deliver <<'END-OF-FILE'
 set -euo pipefail
 source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 
-fileset=${1:?usage: chitlaq-deliver FILESET.sh}
+fileset=${1:?usage: chitlaq-deliver FILESET.sh [ARCHIVE VERSION SHA256]}
+release=("${@:2}")
 state=/var/lib/chitlaq
 tools=$(dirname "$0")
 patience=300
@@ -1658,13 +1712,19 @@ well() {
   { "$tools/chitlaq-health" || true; } | jq -r 'to_entries[] | select(.value == "ok") | .key'
 }
 
-content=$(cat "$fileset" - <<<"$secrets" | sha256sum)
+content=$(cat "$fileset" - <<<"$secrets ${release[*]}" | sha256sum)
 if [[ $(cat "$state/delivery.sum" 2>/dev/null) != "$content" ]]; then
   well >"$state/delivery.well"
   (umask 077 && printf '%s\n' "$content" >"$state/delivery.sum")
 fi
 
+step_aside=$tools/../lib/chitlaq/step-aside
+if [[ -x $step_aside && -e $state/activated ]]; then
+  { diff -rq "$state/fileset/files" "$tools/../../.." || true; } | "$step_aside"
+fi
+
 "$tools/chitlaq-converge" "$fileset" </dev/null
+if ((${#release[@]} > 0)); then /usr/local/sbin/chitlaq-deploy "${release[@]}"; fi
 /usr/local/sbin/chitlaq-secrets install <<<"$secrets" >/dev/null
 
 fallen() {

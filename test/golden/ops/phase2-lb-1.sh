@@ -878,7 +878,8 @@ put main 0755 root root none /usr/local/sbin/chitlaq-deliver <<'END-OF-FILE'
 set -euo pipefail
 source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 
-fileset=${1:?usage: chitlaq-deliver FILESET.sh}
+fileset=${1:?usage: chitlaq-deliver FILESET.sh [ARCHIVE VERSION SHA256]}
+release=("${@:2}")
 state=/var/lib/chitlaq
 tools=$(dirname "$0")
 patience=300
@@ -892,13 +893,19 @@ well() {
   { "$tools/chitlaq-health" || true; } | jq -r 'to_entries[] | select(.value == "ok") | .key'
 }
 
-content=$(cat "$fileset" - <<<"$secrets" | sha256sum)
+content=$(cat "$fileset" - <<<"$secrets ${release[*]}" | sha256sum)
 if [[ $(cat "$state/delivery.sum" 2>/dev/null) != "$content" ]]; then
   well >"$state/delivery.well"
   (umask 077 && printf '%s\n' "$content" >"$state/delivery.sum")
 fi
 
+step_aside=$tools/../lib/chitlaq/step-aside
+if [[ -x $step_aside && -e $state/activated ]]; then
+  { diff -rq "$state/fileset/files" "$tools/../../.." || true; } | "$step_aside"
+fi
+
 "$tools/chitlaq-converge" "$fileset" </dev/null
+if ((${#release[@]} > 0)); then /usr/local/sbin/chitlaq-deploy "${release[@]}"; fi
 /usr/local/sbin/chitlaq-secrets install <<<"$secrets" >/dev/null
 
 fallen() {

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { type TestContext, test } from "node:test";
 import { bootState, execIn, findMachine, openEnvironment, sshCommand } from "../../../local/machines/access.ts";
 import { must, run } from "../../../local/machines/run.ts";
 import type { MachineState } from "../../../local/machines/state.ts";

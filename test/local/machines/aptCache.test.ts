@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { test, type TestContext } from "node:test";
+import { type TestContext, test } from "node:test";
 import { startAptCache } from "../../../local/machines/aptCache.ts";
 
 type Answer = { readonly status: number | undefined; readonly body: string };

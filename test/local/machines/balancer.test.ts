@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect, createServer, type AddressInfo, type Server } from "node:net";
-import { test, type TestContext } from "node:test";
+import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { text } from "node:stream/consumers";
+import { type TestContext, test } from "node:test";
 import { Balancers } from "../../../local/machines/agents/balancer.ts";
 import type { Balancer } from "../../../local/machines/agents/config.ts";
 import { until } from "./support.ts";

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { type TestContext, test } from "node:test";
 import { execIn } from "../../../local/machines/access.ts";
 import { environmentOf } from "../../../local/machines/environment.ts";
 import { readState } from "../../../local/machines/state.ts";
-import { bootAll, cloudFor, skip, startCloud, topologyOf, until, type Host } from "./support.ts";
+import { bootAll, cloudFor, type Host, skip, startCloud, topologyOf, until } from "./support.ts";
 
 /** Everything in the kernel that carries an environment's name or lies in its folder. */
 const remains = (stateDir: string): string[] => {
@@ -64,6 +64,17 @@ test("closing leaves nothing but the disks", { skip }, async (context) => {
   assert.deepEqual(remains(stateDir), []);
   assert.equal(readState(stateDir), null);
   assert.ok(existsSync(join(stateDir, "machines/servers/1/up/etc/hostname")));
+});
+
+test("a process that only closes its machines ends by itself, with everything gone", { skip }, async (context) => {
+  const stateDir = await folderFor(context);
+  const holder = await hold(stateDir);
+  const said = once(holder.stdout ?? assert.fail("no output"), "data");
+  holder.kill("SIGTERM");
+  const [code] = await once(holder, "exit");
+  assert.equal(code, 0);
+  assert.equal(String((await said)[0]), "closed\n");
+  assert.deepEqual(remains(stateDir), []);
 });
 
 test("after kill -9 of the driver all is cleared, and the next one goes on with the same disks", {

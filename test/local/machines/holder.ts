@@ -1,5 +1,6 @@
-// Runs a cloud with one machine until it is killed. Prints "ready" when the machine is.
+// Runs a cloud with one machine until it is killed, or told to close by SIGTERM. Prints "ready" when the machine is.
 //   holder.ts STATE_DIR
+import { once } from "node:events";
 import { bootAll, startCloud } from "./support.ts";
 
 const cloud = await startCloud("baked", process.argv[2]);
@@ -9,3 +10,7 @@ await cloud.driver.provision(cloud.spec(1));
 await cloud.driver.attachVolume(41, 1, true);
 await bootAll(cloud, hosts);
 process.stdout.write("ready\n");
+// A signal alone keeps no process alive; machines do.
+await once(process, "SIGTERM");
+await cloud.driver.close();
+process.stdout.write("closed\n");

@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { test, type TestContext } from "node:test";
+import { type TestContext, test } from "node:test";
 import { bootState, execIn } from "../../../local/machines/access.ts";
 import { crash, powerLoss, reboot, stopUnit } from "../../../local/machines/faults.ts";
 import {
   bootAll,
+  type Cloud,
   cloudConfig,
   cloudFor,
+  type Host,
   pingFromInternet,
   skip,
   topologyOf,
   until,
-  type Cloud,
-  type Host,
 } from "./support.ts";
 
 const host: Host = { id: 1, publicIpv4: "5.75.1.1", privateIp: "10.0.1.1" };
@@ -61,6 +61,7 @@ test("power: off and on, reset, crash, power loss and reboot keep the disk, and 
   await cloud.ready(1);
   await cloud.driver.stop(1, "hard");
   await cloud.driver.stop(1, "hard");
+  assert.equal(await answersPing(cloud), false, "nor for one whose plug was pulled");
   await cloud.driver.start(1);
   await cloud.driver.start(1);
   await cloud.ready(1);

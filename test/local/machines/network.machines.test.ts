@@ -6,15 +6,15 @@ import { cut, cutBetween, heal, healAll } from "../../../local/machines/faults.t
 import { addInternetHost, commandInInternet, removeInternetHost } from "../../../local/machines/internet.ts";
 import {
   bootAll,
+  type Cloud,
   cloudConfig,
+  type Host,
   network,
   pingFromInternet,
   skip,
   startCloud,
   topologyOf,
   until,
-  type Cloud,
-  type Host,
 } from "./support.ts";
 
 const any = ["0.0.0.0/0", "::/0"];
@@ -24,6 +24,7 @@ const allow = (port: string, sourceIps = any) =>
 const gateway: Host = {
   id: 1,
   publicIpv4: "5.75.1.1",
+  publicIpv6: "2001:db8:0:1::/64",
   privateIp: "10.0.1.1",
   firewall: [allow("22"), allow("8000-8001")],
 };
@@ -40,8 +41,10 @@ const namer = `import socket, socketserver, threading
 class Namer(socketserver.BaseRequestHandler):
     def handle(self):
         self.request.sendall(socket.gethostname().encode())
+class Server(socketserver.ThreadingTCPServer):
+    address_family = socket.AF_INET6
 for port in (8000, 8001, 8002):
-    server = socketserver.ThreadingTCPServer(("", port), Namer)
+    server = Server(("::", port), Namer)
     threading.Thread(target=server.serve_forever).start()
 `;
 
@@ -100,6 +103,30 @@ describe("the network of the machines", { skip }, () => {
     ]);
     assert.notEqual(arp.code, 0, "an address nobody assigned leads nowhere");
     await cloud.sh(1, "ip addr del 10.0.1.99/32 dev enp7s0");
+  });
+
+  test("nobody sends from an address that is another's, nor asks for another's metadata", async () => {
+    const count = "nft add table inet seen; nft 'add chain inet seen in { type filter hook input priority -300 ; }'";
+    await cloud.sh(
+      2,
+      `${count}; nft add rule inet seen in ip saddr 10.0.1.98 counter; nft add rule inet seen in ip saddr 10.0.1.3 counter`,
+    );
+    await cloud.sh(
+      3,
+      "ip addr add 10.0.1.98/32 dev enp7s0; ping -c2 -W1 -I 10.0.1.98 10.0.1.2; ping -c2 -W1 10.0.1.2; ip addr del 10.0.1.98/32 dev enp7s0",
+    );
+    const seen = await cloud.sh(2, "nft list table inet seen; nft delete table inet seen");
+    assert.match(seen, /saddr 10\.0\.1\.98 counter packets 0 /);
+    assert.match(seen, /saddr 10\.0\.1\.3 counter packets 2 /);
+    await cloud.sh(3, "ip addr add 5.75.1.1/32 dev eth0");
+    const userData = ["curl", "-s", "-m2", "--interface", "5.75.1.1", "http://169.254.169.254/hetzner/v1/userdata"];
+    assert.deepEqual(await execIn(cloud.machine(3), userData), { code: 28, stdout: "", stderr: "" });
+    await cloud.sh(3, "ip addr del 5.75.1.1/32 dev eth0");
+  });
+
+  test("IPv6 reaches a server's first address, through the same firewall", async () => {
+    assert.equal(await ask("internet", "2001:db8:0:1::1", 8000), "server-1");
+    assert.equal(await ask("internet", "2001:db8:0:1::1", 8002), null);
   });
 
   test("an alias address moves by the API's word only, not by who claims it", async () => {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { renderFirewall } from "../../../local/machines/network/firewall.ts";
 import { assignSlots, planNetwork, type Slots } from "../../../local/machines/network/plan.ts";
-import { topologyOf, type Extras, type Host } from "./support.ts";
+import { type Extras, type Host, topologyOf } from "./support.ts";
 
 const plan = (hosts: readonly Host[], extras?: Extras) => {
   const topology = topologyOf(hosts, extras);

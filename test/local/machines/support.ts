@@ -13,7 +13,7 @@ import type {
   ServerTopology,
   Topology,
 } from "../../../local/hetzner/driver.ts";
-import { bootState, execIn, findMachine, openEnvironment, runAt, type Place } from "../../../local/machines/access.ts";
+import { bootState, execIn, findMachine, openEnvironment, type Place, runAt } from "../../../local/machines/access.ts";
 import { machinesAvailable } from "../../../local/machines/capability.ts";
 import { createMachineDriver, type LocalMachineDriver } from "../../../local/machines/driver.ts";
 import type { RootKind } from "../../../local/machines/image.ts";
@@ -29,6 +29,7 @@ export const network = 7;
 export type Host = {
   readonly id: number;
   readonly publicIpv4?: string;
+  readonly publicIpv6?: string;
   readonly privateIp?: string;
   readonly aliasIps?: readonly string[];
   readonly floatingIps?: readonly string[];
@@ -41,7 +42,7 @@ const serverOf = (host: Host): ServerTopology => ({
   id: host.id,
   name: `server-${host.id}`,
   publicIpv4: host.publicIpv4 ?? null,
-  publicIpv6: null,
+  publicIpv6: host.publicIpv6 ?? null,
   publicMacAddress: mac(1, host.id),
   floatingIps: host.floatingIps ?? [],
   privateNets:
