@@ -20,7 +20,7 @@ async function createServers(cloud: LocalCloud, count: number): Promise<void> {
     if (reply.status !== 201) throw new Error(`server ${n}: ${reply.status} ${JSON.stringify(reply.body)}`);
   }
   for (;;) {
-    const reply = await cloud.hetzner.request("GET", "/actions?status=running");
+    const reply = await cloud.hetzner.request("GET", "/servers/actions?status=running");
     if ((reply.body as { readonly actions: readonly unknown[] }).actions.length === 0) return;
   }
 }
