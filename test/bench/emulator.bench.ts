@@ -41,7 +41,9 @@ export const emulatorBenchmark: Benchmark = {
     let idle = 0;
     let full = 0;
     for (let round = 0; round < 3; round += 1) {
-      small.push(await timed(async () => createServers(await steered(cleanup), 10)));
+      const few = await steered(cleanup);
+      small.push(await timed(() => createServers(few, 10)));
+      await few.stop();
       const cloud = await steered(cleanup);
       idle = residentMiB(cloud.endpoints.pid);
       large.push(await timed(() => createServers(cloud, 100)));
