@@ -47,8 +47,9 @@ function isAbsent(values: Values, certificate: string, key: string): boolean {
   throw hasCertificate ? halfOf(certificate, key, why) : halfOf(key, certificate, why);
 }
 
+/** Two authorities of one stack must not share a name: programs choose the issuer of a certificate by it. */
 export const authorityName = (stack: string, now: number): string =>
-  `ChitLaq ${stack} authority ${new Date(now).toISOString().slice(0, 10)}`;
+  `ChitLaq ${stack} authority ${new Date(now).toISOString().slice(0, 10)} ${randomText(4)}`;
 
 /** The stack's authority as it signs: the newest of its certificates, with its key. */
 export function authorityOf(values: Values): KeyAndCertificate {
@@ -132,8 +133,7 @@ export async function originPair(making: Omit<Making, "existing">, values: Value
  * key is thrown away: the one Cloudflare shows by default is the same for all of its customers.
  */
 export async function edgePair({ stack, now }: Pick<Making, "stack" | "now">, zone: string): Promise<Values> {
-  const date = new Date(now).toISOString().slice(0, 10);
-  const authority = await createAuthority(`ChitLaq ${stack} edge authority ${date}`, now);
+  const authority = await createAuthority(authorityName(`${stack} edge`, now), now);
   const pair = await issue(authority, { commonName: `edge of ${zone}`, names: [], addresses: [] }, now);
   return new Map([
     ...pairValues(names.edgeCertificate, names.edgeKey, pair),

@@ -3,7 +3,8 @@
  * learn what a program needs and to run the program, policy packs and plugins written in TypeScript.
  *
  * It implements the `LanguageRuntime` service on the stubs that ship with `@pulumi/pulumi`. Programs run under this
- * process's own Node, which must strip types by itself (24 or newer). Code generation is left to the official host.
+ * process's own Node, which must strip types by itself (24 or newer); the SDK's scripts for policy packs and plugins
+ * compile TypeScript themselves. Code generation is left to the official host.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";

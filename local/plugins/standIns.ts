@@ -1,7 +1,7 @@
 /** The packages that have a stand-in, loaded only when one of them is started. */
 
 import type * as grpc from "@grpc/grpc-js";
-import type { ServiceOptions } from "./core/service.ts";
+import type { ServiceOptions } from "./core/standIn.ts";
 
 type Provider = {
   readonly service: grpc.ServiceDefinition;

@@ -5,13 +5,9 @@ import { endpointFaults } from "../core/loopback.ts";
 import { type Environment, type PackageDefinition, type Settings, text } from "../core/spec.ts";
 import { CloudflareApi } from "./api.ts";
 import { cloudflareFunctions } from "./functions.ts";
-import {
-  loadBalancer,
-  loadBalancerMonitor,
-  loadBalancerPool,
-  notificationPolicy,
-  r2Bucket,
-} from "./resources/account.ts";
+import { notificationPolicy, r2Bucket } from "./resources/account.ts";
+import { loadBalancer, loadBalancerMonitor, loadBalancerPool } from "./resources/loadBalancing.ts";
+import { ruleset } from "./resources/ruleset.ts";
 import {
   argoSmartRouting,
   argoTieredCaching,
@@ -21,7 +17,6 @@ import {
   originCaCertificate,
   originPullsCertificate,
   originPullsSettings,
-  ruleset,
   tieredCache,
   zoneSetting,
 } from "./resources/zone.ts";

@@ -3,7 +3,8 @@
 import { type JsonView, compact } from "../core/json.ts";
 import { type Created, flag, type PropertySpec, type ResourceDefinition, text, textMap } from "../core/spec.ts";
 import type { Properties, Value } from "../core/values.ts";
-import { type HcloudApi, hasCode } from "./api.ts";
+import type { HcloudApi } from "./api.ts";
+import { hasCode } from "./errors.ts";
 
 export type HcloudResource = ResourceDefinition<HcloudApi>;
 

@@ -9,7 +9,9 @@ const wanted = wantedOf(2);
 const before = await complete(wanted);
 
 const changedBetween = (left: Values, right: Values): readonly string[] =>
-  [...new Set([...left.keys(), ...right.keys()])].filter((name) => left.get(name) !== right.get(name)).toSorted();
+  [...new Set([...left.keys(), ...right.keys()])]
+    .filter((name) => left.get(name) !== right.get(name))
+    .toSorted((a, b) => (a < b ? -1 : 1));
 
 /** A machine that has `trust` as its authorities accepts the certificate a machine shows. */
 const accepts = (trust: Values, shown: Values, name: string): boolean => {

@@ -77,6 +77,8 @@ battery("account features", "pro", (api, { zone, account }) => {
     const cold = { ...eu, "cf-r2-storage-class": "InfrequentAccess" };
     assert.equal((await api.result("PATCH", `${path}/backups`, undefined, cold)).storage_class, "InfrequentAccess");
     assert.equal((await api.result("GET", `${path}/backups`)).storage_class, "Standard");
+    assert.equal((await api.result("GET", path)).buckets.length, 1);
+    assert.equal((await api.result("GET", path, undefined, eu)).buckets[0].jurisdiction, "eu");
     await api.result("DELETE", `${path}/backups`, undefined, eu);
     await api.refuse(404, 10_006, "GET", `${path}/backups`, undefined, eu);
     assert.equal((await api.result("GET", path)).buckets.length, 1);

@@ -1,6 +1,7 @@
 /** Programs under the real engine with the stand-ins when the API, the program or the machine fails. */
 
 import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { describe, it, type TestContext } from "node:test";
 import type { Answer, LocalCloud } from "./localCloud.ts";
@@ -28,6 +29,20 @@ const destroy = async (project: Project): Promise<void> => {
   const run = await project.pulumi("destroy", "--yes", "--skip-preview");
   assert.equal(run.code, 0, run.output);
 };
+
+/** Resolves when the process has printed the text. */
+const said = (child: ChildProcess, text: string): Promise<void> =>
+  new Promise((resolve) => {
+    let printed = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        printed += chunk.toString();
+        if (printed.includes(text)) {
+          resolve();
+        }
+      });
+    }
+  });
 
 /** Starts `pulumi up` and waits until the fault has caught one of its requests. */
 const upUntilCaught = async (cloud: LocalCloud, project: Project, fault: number) => {
@@ -203,13 +218,11 @@ ${server("web", 'publicNets: [{ ipv4Enabled: false, ipv6Enabled: false }], netwo
     assert.match(pending.resource.urn, /::web$/);
     assert.equal(pending.type, "creating");
     const [orphan] = (await cloud.hcloud("GET", "/servers")).servers;
-    const adopted = await project.pulumi(
-      "refresh",
-      "--yes",
-      "--skip-preview",
-      `--import-pending-creates=${pending.resource.urn}`,
-      `--import-pending-creates=${orphan.id}`,
-    );
+    const cleared = await project.pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates");
+    assert.equal(cleared.code, 0, cleared.output);
+    const type = "hcloud:index/server:Server";
+    const options = ["--yes", "--skip-preview", "--protect=false", "--generate-code=false"];
+    const adopted = await project.pulumi("import", type, "web", String(orphan.id), ...options);
     assert.equal(adopted.code, 0, adopted.output);
     const resumed = await project.up();
     assert.equal(resumed.code, 0, resumed.output);
@@ -227,8 +240,9 @@ ${server("web", 'publicNets: [{ ipv4Enabled: false, ipv6Enabled: false }], netwo
     await project.write(`${network("net")}\n${server("web", "labels: { net: net.id },")}`);
     const { engine, ended } = await upUntilCaught(cloud, project, id);
     // The first interrupt lets running operations end; the second cancels them.
+    const heard = said(engine, "^C received");
     engine.kill("SIGINT");
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await heard;
     engine.kill("SIGINT");
     assert.notEqual(await ended, 0);
     assert.ok((await namesInState(project)).includes("net"));
@@ -238,11 +252,11 @@ ${server("web", 'publicNets: [{ ipv4Enabled: false, ipv6Enabled: false }], netwo
   it("reports every wrong property before anything is made", async (t) => {
     const { cloud, project } = await openFor(t);
     await project.write(`
-new hcloud.Network("net", { name: "net", ipRange: "10.0.0.1/16" });
-new hcloud.PlacementGroup("pg", { name: "pg", type: "pack" });`);
+new hcloud.Network("net", { name: "net", ipRange: "10.0.0.1/16", labels: { "a b": "c" } });`);
     const run = await project.up();
     assert.notEqual(run.code, 0);
     assert.match(run.output, /ipRange: "10\.0\.0\.1\/16" given, host bits must be zero/);
+    assert.match(run.output, /labels: key "a b" given/);
     assert.equal(cloud.requests().filter((line) => !line.startsWith("GET")).length, 0);
   });
 

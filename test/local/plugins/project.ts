@@ -53,7 +53,7 @@ export type Step = {
   readonly replaceReasons?: readonly string[];
   readonly diffReasons?: readonly string[];
   readonly detailedDiff?: Readonly<Record<string, { readonly kind: string }>> | null;
-  readonly newState?: { readonly inputs?: Record<string, unknown>; readonly outputs?: Record<string, unknown> };
+  readonly newState?: { readonly inputs?: Record<string, unknown> };
 };
 
 const finished = (child: ChildProcess): Promise<Run> =>

@@ -4,7 +4,7 @@ import type { JsonView } from "../../core/json.ts";
 import { anything, type FunctionDefinition, list, number, STRING, text } from "../../core/spec.ts";
 import type { Properties } from "../../core/values.ts";
 import type { HcloudApi } from "../api.ts";
-import { serverState } from "../resources/server.ts";
+import { serverState } from "../resources/serverState.ts";
 import { byId, byQuery, bySelector, exactlyOne, listId, optional, type Source, statusQuery } from "./choose.ts";
 
 const SERVERS: Source = { path: "/servers", one: "server", many: "servers", noun: "server" };

@@ -3,7 +3,8 @@
 import { compact, inputsView, type JsonView } from "../../core/json.ts";
 import { flag, number, oneOf, text } from "../../core/spec.ts";
 import type { Properties } from "../../core/values.ts";
-import { type HcloudApi, hasCode } from "../api.ts";
+import type { HcloudApi } from "../api.ts";
+import { hasCode } from "../errors.ts";
 import {
   at,
   bodyOf,
@@ -50,9 +51,9 @@ const removePrimaryIp = async (api: HcloudApi, id: string): Promise<void> => {
   if (live === undefined) {
     return;
   }
-  // Refused by the API in any case; asking first would stop the server for nothing.
+  // Also when protection will make the deletion fail: the provider stops the server and takes the address first.
   const assignee = live.at("assignee_id");
-  if (assignee.present && !live.at("protection", "delete").boolean()) {
+  if (assignee.present) {
     await takeFromServer(api, id, assignee.number());
   }
   let protectedFailure: unknown;

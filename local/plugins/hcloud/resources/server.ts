@@ -1,7 +1,7 @@
-/** Servers: properties, creation, state and deletion. Changes in place are in serverUpdate.ts. */
+/** Servers: properties, creation and deletion. Changes in place are in serverUpdate.ts. */
 
 import { createHash } from "node:crypto";
-import { compact, inputsView, type JsonView } from "../../core/json.ts";
+import { compact, inputsView } from "../../core/json.ts";
 import { fields, flag, list, NUMBER, number, set, STRING, text, type Created, type Fault } from "../../core/spec.ts";
 import type { Properties, Value } from "../../core/values.ts";
 import type { HcloudApi } from "../api.ts";
@@ -14,8 +14,9 @@ import {
   labelsProperty,
   nameProperty,
 } from "../common.ts";
-import { ADDRESS, firstOfIpv6, sameAddress } from "./addresses.ts";
-import { joinNetwork, networkState } from "./serverNetworks.ts";
+import { ADDRESS, sameAddress } from "./addresses.ts";
+import { joinNetwork } from "./serverNetworks.ts";
+import { serverState } from "./serverState.ts";
 import { act, powerOn, sshKeyIds, START_PENDING } from "./serverCalls.ts";
 import { setBackups, setIso, setProtection, setRescue, updateServer } from "./serverUpdate.ts";
 
@@ -205,58 +206,6 @@ const create = async (api: HcloudApi, inputs: Properties, created: Created): Pro
     await setProtection(api, id, inputs);
   }
 };
-
-const imageState = (server: JsonView, known: Properties): Value | undefined => {
-  const image = server.at("image");
-  if (!image.present) {
-    return undefined;
-  }
-  const id = idOf(image);
-  // A name only where the program did not ask for the id.
-  return image.at("name").present && known.image !== id ? image.at("name").string() : id;
-};
-
-const firewallState = (server: JsonView, known: Properties): Value => {
-  if (known.ignoreRemoteFirewallIds === true && known.firewallIds !== undefined) {
-    return known.firewallIds;
-  }
-  return server
-    .at("public_net", "firewalls")
-    .list()
-    .map((firewall) => firewall.at("id").number());
-};
-
-const addressState = (server: JsonView): Properties => {
-  const ipv4 = server.at("public_net", "ipv4", "ip");
-  const ipv6 = server.at("public_net", "ipv6", "ip");
-  return compact({
-    ipv4Address: ipv4.present ? ipv4.string() : undefined,
-    ipv6Address: ipv6.present ? firstOfIpv6(ipv6.string()) : undefined,
-    ipv6Network: ipv6.present ? ipv6.string() : undefined,
-  });
-};
-
-export const serverState = (server: JsonView, known: Properties): Properties => ({
-  name: server.at("name").string(),
-  serverType: server.at("server_type", "name").string(),
-  location: server.at("location", "name").string(),
-  // Removed from the API on 2026-07-01; the property stays in the schema.
-  datacenter: "",
-  status: server.at("status").string(),
-  backups: server.at("backup_window").present,
-  backupWindow: server.at("backup_window").stringOr(""),
-  labels: server.at("labels").object(),
-  firewallIds: firewallState(server, known),
-  deleteProtection: server.at("protection", "delete").boolean(),
-  rebuildProtection: server.at("protection", "rebuild").boolean(),
-  primaryDiskSize: server.at("primary_disk_size").number(),
-  ...addressState(server),
-  ...compact({
-    image: imageState(server, known),
-    placementGroupId: server.at("placement_group").present ? server.at("placement_group", "id").number() : undefined,
-    networks: inputsView(known).at("networks").list().length > 0 ? networkState(server, known) : undefined,
-  }),
-});
 
 /** Presses the power button and gives the server about half a minute, as the provider does. */
 const shutDown = async (api: HcloudApi, id: string): Promise<void> => {

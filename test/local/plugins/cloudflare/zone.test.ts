@@ -131,7 +131,7 @@ describe("resources of a zone", () => {
   });
 
   it("Ruleset of rate limits, whose refusals name the rule", async () => {
-    const inputs = {
+    const withLimit = (characteristics: readonly string[], period: number): Properties => ({
       zoneId,
       name: "rates",
       kind: "zone",
@@ -140,22 +140,15 @@ describe("resources of a zone", () => {
         {
           action: "block",
           expression: '(http.request.uri.path eq "/login")',
-          ratelimit: {
-            characteristics: ["cf.colo.id", "ip.src"],
-            period: 10,
-            requestsPerPeriod: 5,
-            mitigationTimeout: 60,
-          },
+          ratelimit: { characteristics, period, requestsPerPeriod: 5, mitigationTimeout: 60 },
         },
       ],
-    };
+    });
+    const inputs = withLimit(["cf.colo.id", "ip.src"], 10);
     const made = await bear(provider, RULESET, { inputs, importId: ({ id }) => `zones/${zoneId}/${id}` });
-    const [first] = inputs.rules;
-    const swapped = { ...first, ratelimit: { ...first?.ratelimit, characteristics: ["ip.src", "cf.colo.id"] } };
-    assert.equal((await provider.diff(RULESET, made, { ...inputs, rules: [swapped as Properties] })).changed, false);
-    const long = { ...first, ratelimit: { ...first?.ratelimit, period: 600 } };
+    assert.equal((await provider.diff(RULESET, made, withLimit(["ip.src", "cf.colo.id"], 10))).changed, false);
     await assert.rejects(
-      provider.update(RULESET, made, { ...inputs, rules: [long as Properties] }),
+      provider.update(RULESET, made, withLimit(["cf.colo.id", "ip.src"], 600)),
       /period 600.* at \/rules\/0\/ratelimit\/period/,
     );
     await bury(provider, RULESET, made);

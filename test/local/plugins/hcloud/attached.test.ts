@@ -93,19 +93,27 @@ describe("what hangs on a server", () => {
     ]);
   });
 
-  it("PrimaryIp under protection stays, and its server keeps running", async () => {
+  it("PrimaryIp under protection stays, but its server has lost it by then", async () => {
     const inputs = { name: "kept", type: "ipv4", location: "fsn1", deleteProtection: true };
     const made = await bear(provider, PRIMARY_IP, { inputs });
+    const { server } = await cloud.hcloud("POST", "/servers", {
+      name: "robbed",
+      server_type: "cpx22",
+      image: "debian-13",
+      location: "fsn1",
+      public_net: { ipv4: Number(made.id) },
+    });
     const before = cloud.requests().length;
     await assert.rejects(provider.remove(PRIMARY_IP, made), /protected/);
-    assert.equal(
-      cloud
-        .requests()
-        .slice(before)
-        .filter((line) => line.includes("poweroff")).length,
-      0,
-    );
+    const deletions = cloud
+      .requests()
+      .slice(before)
+      .filter((line) => line.startsWith("DELETE"));
+    assert.equal(deletions.length, 1, "a protected resource is not tried again");
+    const live = (await cloud.hcloud("GET", `/servers/${server.id}`)).server;
+    assert.deepEqual([live.status, live.public_net.ipv4], ["running", null]);
     await bury(provider, PRIMARY_IP, await provider.update(PRIMARY_IP, made, { ...inputs, deleteProtection: false }));
+    await cloud.hcloud("DELETE", `/servers/${server.id}`);
   });
 
   it("FloatingIp and FloatingIpAssignment", async () => {
