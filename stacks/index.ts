@@ -10,6 +10,10 @@ import { reportFaults } from "./faults.ts";
 import * as outputs from "./outputs.ts";
 import { createPlatform } from "./platform.ts";
 
+// The SDK keeps a stack trace for every promise and installs source-map-support, which reads maps for each frame of it: a
+// fifth of a preview's time. Node strips types in place, so positions in this program are right without maps.
+Reflect.deleteProperty(Error, "prepareStackTrace");
+
 const book = loadPriceBook();
 const decided = reportFaults(() => {
   const plan = buildPlan(loadPlatform(), { stack: pulumi.getStack(), catalogue: serverTypeCatalogue(book) });

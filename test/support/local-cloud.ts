@@ -1,5 +1,5 @@
 /** A local cloud of its own for one test: temp state folder, free ports, gone when the test ends. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -72,10 +72,15 @@ export async function startLocalCloud(
     parentPid: process.pid,
     signal: new AbortController().signal,
   };
-  let endpoints = await startCloud(start);
+  const forget = () => rmSync(folder, { recursive: true, force: true });
+  let endpoints = await startCloud(start).catch((error: unknown) => {
+    const log = existsSync(start.logFile) ? readFileSync(start.logFile, "utf8").slice(-2000) : "";
+    forget();
+    throw new Error(`the local cloud did not start\n${log}`, { cause: error });
+  });
   t.after(async () => {
     await stopCloud(endpoints);
-    rmSync(folder, { recursive: true, force: true });
+    forget();
   });
   for (const zone of options.zones ?? []) await seedZone(endpoints.cloudflare, zone, start.signal);
   return {

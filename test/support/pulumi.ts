@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { parse, stringify } from "yaml";
-import { localOf, prepareToolchain, type Toolchain } from "../../cli/local/context.ts";
+import { type Local, localOf, prepareToolchain, type Toolchain } from "../../cli/local/context.ts";
 import { type Instance, instanceNamed, makeFolders } from "../../cli/local/instance.ts";
 import { stackConfigDir, syncProject } from "../../cli/local/project.ts";
 import { repoRoot } from "../../cli/paths.ts";
@@ -39,6 +39,8 @@ export type UpOptions = RunOptions & { readonly args?: readonly string[] };
 export type PulumiProject = {
   readonly stack: string;
   readonly instance: Instance;
+  /** What the steps of `cli/local` and `cli/secrets` work on. */
+  readonly local: Local;
   /** The engine's environment: for a test that starts `pulumi` or `hcloud` itself. */
   readonly env: Readonly<Record<string, string>>;
   /** Runs pulumi with `--non-interactive`, whatever comes of it. */
@@ -125,6 +127,7 @@ export async function createProject(t: Pick<TestContext, "after">, options: Proj
   return {
     stack,
     instance,
+    local: { ...local, env, pulumi: (args, more = {}) => local.pulumi(args, { env, ...more }) },
     env,
     run,
     ok,
