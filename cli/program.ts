@@ -7,6 +7,10 @@ import { join } from "node:path";
 import { Command, Option } from "commander";
 import { repoRoot } from "./paths.ts";
 import type { Progress } from "./progress.ts";
+import { registerBackup } from "./backup/register.ts";
+import { registerImage } from "./image/register.ts";
+import { registerLoadtest } from "./loadtest/register.ts";
+import { registerMachines } from "./local/register-machines.ts";
 import { registerSecrets } from "./secrets/register.ts";
 
 type Global = { readonly quiet: boolean };
@@ -14,10 +18,23 @@ type JsonOption = { readonly json?: boolean };
 type UpFlags = JsonOption & { readonly machines?: boolean };
 type InstanceOption = { readonly instance?: string };
 
-const ownVerbs = new Set(["ci", "local", "secrets", "sample-app", "doctor", "test", "help"]);
+const ownVerbs = new Set([
+  "ci",
+  "local",
+  "secrets",
+  "image",
+  "loadtest",
+  "backup",
+  "sample-app",
+  "doctor",
+  "test",
+  "help",
+]);
 
 const instanceOption = (fallback: string): Option =>
-  new Option("--instance <name>", `which local cloud; each has its own state and ports (default: ${fallback})`);
+  new Option("--instance <name>", `which local cloud; each has its own state and ports (default: ${fallback})`).env(
+    "CHITLAQ_INSTANCE",
+  );
 
 async function progressOf(command: Command): Promise<Progress> {
   const { createProgress } = await import("./progress.ts");
@@ -31,7 +48,8 @@ function registerUp(local: Command): void {
     .description("start the local cloud, bring a stack up on it, print its endpoints and its cost")
     .argument("[stack]", "stack to bring up (default: phase2)")
     .option("--json", "print the stack's outputs as JSON")
-    .option("--machines", "boot the servers instead of only answering the APIs (Linux, root)")
+    .option("--machines", "boot the servers (left out: where this host can, on Linux as root)")
+    .option("--no-machines", "only answer the APIs")
     .addOption(instanceOption("the stack's own"))
     .action(async (given: string | undefined, options: InstanceOption & UpFlags, command: Command) => {
       const [{ localUp }, { chooseInstance, defaultStack }] = await Promise.all([
@@ -39,7 +57,7 @@ function registerUp(local: Command): void {
         import("./local/instances.ts"),
       ]);
       const stack = given ?? defaultStack;
-      const chosen = { machines: options.machines === true, json: options.json === true };
+      const chosen = { machines: options.machines, json: options.json === true };
       await localUp(await chooseInstance(options.instance, stack), stack, chosen, await progressOf(command));
     });
 }
@@ -107,6 +125,7 @@ function registerLocal(program: Command): void {
   registerUp(local);
   registerHousekeeping(local);
   registerTools(local);
+  registerMachines(local, progressOf);
 }
 
 function registerSampleApp(program: Command): void {
@@ -162,6 +181,9 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
     registerCostCommands(program);
   }
   registerSecrets(program, progressOf);
+  registerImage(program, progressOf);
+  registerLoadtest(program, progressOf);
+  registerBackup(program);
   registerSampleApp(program);
   registerDoctor(program);
   registerTest(program);

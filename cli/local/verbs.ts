@@ -11,6 +11,7 @@ import { endAbandonedEngines } from "./engines.ts";
 import { type Instance, passphraseOf } from "./instance.ts";
 import { listInstances, stacksOf } from "./instances.ts";
 import { syncProject } from "./project.ts";
+import { machineLines, type MachineReport, machineReports } from "./machines.ts";
 import { projectName } from "./stack.ts";
 import { alone } from "./up.ts";
 
@@ -53,22 +54,24 @@ export type InstanceStatus = {
     readonly hetzner: string;
     readonly cloudflare: string;
   } | null;
+  readonly machines: readonly MachineReport[];
   readonly stacks: readonly string[];
 };
 
 async function statusOf(instance: Instance): Promise<InstanceStatus> {
   const running = await runningCloud(instance.cloudDir);
   const stacks = stacksOf(instance, projectName);
-  if (running === undefined) return { instance: instance.name, cloud: null, stacks };
+  if (running === undefined) return { instance: instance.name, cloud: null, machines: [], stacks };
   const { pid, startedAt, machines, hetzner, cloudflare } = running;
   return {
     instance: instance.name,
     cloud: { pid, startedAt, machines, hetzner: hetzner.endpoint, cloudflare: cloudflare.endpoint },
+    machines: machines ? machineReports(instance) : [],
     stacks,
   };
 }
 
-function statusLines({ instance, cloud, stacks }: InstanceStatus): readonly string[] {
+function statusLines({ instance, cloud, machines, stacks }: InstanceStatus): readonly string[] {
   const state =
     cloud === null
       ? ["  cloud       not running"]
@@ -77,7 +80,8 @@ function statusLines({ instance, cloud, stacks }: InstanceStatus): readonly stri
           `  Hetzner     ${cloud.hetzner}`,
           `  Cloudflare  ${cloud.cloudflare}`,
         ];
-  return [instance, ...state, `  stacks      ${stacks.join(", ") || "none"}`];
+  const booted = machines.length === 0 ? [] : ["  machines", ...machineLines(machines)];
+  return [instance, ...state, `  stacks      ${stacks.join(", ") || "none"}`, ...booted];
 }
 
 /** What runs and where. Tokens are not shown; `local env` gives them. */

@@ -6,6 +6,8 @@ export type ApiAccess = { readonly endpoint: string; readonly token: string };
 export type Api = {
   /** Parsed body; undefined for 404. */
   get(path: string): Promise<unknown>;
+  /** Parsed body. */
+  post(path: string, body: unknown): Promise<unknown>;
   /** 404 is success: what shall be gone is gone. */
   send(method: "POST" | "DELETE", path: string, body?: unknown): Promise<void>;
 };
@@ -52,6 +54,11 @@ export function createApi({ endpoint, token }: ApiAccess, signal: AbortSignal): 
       const { status, ok, text } = await request("GET", path);
       if (status === 404) return undefined;
       if (!ok) throw new ApiError("GET", path, status, text);
+      return JSON.parse(text);
+    },
+    async post(path, body) {
+      const { status, ok, text } = await request("POST", path, body);
+      if (!ok) throw new ApiError("POST", path, status, text);
       return JSON.parse(text);
     },
     async send(method, path, body) {

@@ -5,10 +5,17 @@
 import Table from "cli-table3";
 import { costBenchmark } from "./cost.bench.ts";
 import { emulatorBenchmark } from "./emulator.bench.ts";
+import { bootBenchmark, failoverBenchmark } from "./machines.bench.ts";
 import type { Benchmark, Row } from "./measure.ts";
 import { previewBenchmark } from "./preview.bench.ts";
 
-const benchmarks: readonly Benchmark[] = [costBenchmark, previewBenchmark, emulatorBenchmark];
+const benchmarks: readonly Benchmark[] = [
+  costBenchmark,
+  previewBenchmark,
+  emulatorBenchmark,
+  bootBenchmark,
+  failoverBenchmark,
+];
 
 /** Runs one benchmark and its clean-up, last registered first. */
 async function measure(benchmark: Benchmark): Promise<readonly Row[]> {

@@ -16,9 +16,23 @@ const chitlaq = (args: readonly string[], env: Readonly<Record<string, string>> 
 test("--help names every verb, --version is package.json's", async () => {
   const help = await chitlaq(["--help"]);
   assert.equal(help.code, 0);
-  for (const verb of ["local", "cost", "doctor", "test"]) assert.match(help.stdout, new RegExp(`^  ${verb}\\b`, "m"));
+  for (const verb of ["local", "cost", "image", "loadtest", "backup", "doctor", "test"])
+    assert.match(help.stdout, new RegExp(`^  ${verb}\\b`, "m"));
   const local = await chitlaq(["local", "--help"]);
-  for (const verb of ["up", "down", "status", "reset", "pulumi", "env"]) {
+  for (const verb of [
+    "up",
+    "down",
+    "status",
+    "reset",
+    "pulumi",
+    "env",
+    "ssh",
+    "logs",
+    "kill",
+    "start",
+    "partition",
+    "heal",
+  ]) {
     assert.match(local.stdout, new RegExp(`^  ${verb}\\b`, "m"));
   }
   const { version } = JSON.parse(readFileSync(join(repoRoot, "package.json"), "utf8")) as { readonly version: string };
@@ -47,7 +61,7 @@ test("status of an instance that never ran", async () => {
   const plain = await chitlaq(["local", "status", "--instance", "never-ran"]);
   assert.deepEqual(plain.stdout.split("\n"), ["never-ran", "  cloud       not running", "  stacks      none", ""]);
   const json = await chitlaq(["local", "status", "--instance", "never-ran", "--json"]);
-  assert.deepEqual(JSON.parse(json.stdout), [{ instance: "never-ran", cloud: null, stacks: [] }]);
+  assert.deepEqual(JSON.parse(json.stdout), [{ instance: "never-ran", cloud: null, machines: [], stacks: [] }]);
 });
 
 test("env, without a cloud, says how to start one and prints nothing to evaluate", async () => {

@@ -41,7 +41,7 @@ const servers = async (bench: Bench): Promise<number> =>
 
 /** Starts `local up phase1` and waits until its server is being made, which takes longer than the test. */
 async function upWithServerInTheMaking(bench: Bench, milliseconds: number) {
-  const up = bench.start(["local", "up", "phase1"]);
+  const up = bench.start(["local", "up", "phase1", "--no-machines"]);
   await bench.endpoints();
   await bench.control("PUT", "delays", { commands: { create_server: milliseconds } });
   await eventually("the server", async () => ((await servers(bench)) > 0 ? true : undefined));
@@ -59,7 +59,7 @@ const onLinux = (t: TestContext): boolean => {
 test("from nothing to a stack, its endpoints and its cost; the committed files stay as they are", async (t) => {
   const bench = createBench(t);
   const before = committedFiles();
-  const first = succeeded(await bench.run(["local", "up", "phase1"]));
+  const first = succeeded(await bench.run(["local", "up", "phase1", "--no-machines"]));
 
   await t.test("prints endpoints and the cost table, and says once what stands in", () => {
     assert.match(first.stdout, /^Endpoints of phase1\n {2}addresses\n {4}server-1 {2}\d+\.\d+\.\d+\.\d+$/m);
@@ -74,7 +74,7 @@ test("from nothing to a stack, its endpoints and its cost; the committed files s
   });
 
   await t.test("--quiet prints results only, --json the outputs only", async () => {
-    const quiet = succeeded(await bench.run(["local", "up", "phase1", "--quiet", "--json"]));
+    const quiet = succeeded(await bench.run(["local", "up", "phase1", "--no-machines", "--quiet", "--json"]));
     assert.equal(quiet.stderr, "");
     const outputs = JSON.parse(quiet.stdout) as { readonly cost: { readonly stack: string } };
     assert.equal(outputs.cost.stack, "phase1");
@@ -101,7 +101,7 @@ test("from nothing to a stack, its endpoints and its cost; the committed files s
     succeeded(await pulumi("preview", "-c", "chitlaq:seen=yes"));
     const own = readFileSync(join(bench.instance.projectDir, "stacks", "Pulumi.phase1.yaml"), "utf8");
     assert.match(own, /encryptionsalt:[\s\S]*chitlaq:note: mine/);
-    succeeded(await bench.run(["local", "up", "phase1", "--quiet"]));
+    succeeded(await bench.run(["local", "up", "phase1", "--no-machines", "--quiet"]));
     assert.equal(succeeded(await pulumi("config", "get", "chitlaq:seen")).stdout.trim(), "yes");
     assert.deepEqual(committedFiles(), before);
   });
@@ -129,7 +129,7 @@ test("from nothing to a stack, its endpoints and its cost; the committed files s
   await t.test("down stops it, up goes on from its state, reset forgets it", async () => {
     succeeded(await bench.run(["local", "down"]));
     if (process.platform === "linux") assert.deepEqual(bench.leftovers(), []);
-    succeeded(await bench.run(["local", "up", "phase1", "--quiet"]));
+    succeeded(await bench.run(["local", "up", "phase1", "--no-machines", "--quiet"]));
     await assertConverged(bench);
     succeeded(await bench.run(["local", "reset"]));
     assert.equal(existsSync(bench.instance.dir), false);
@@ -144,14 +144,14 @@ test("Ctrl-C while the server is being made: nothing is left running, the next u
   const { code, stderr } = await up.ended;
   assert.equal(code, 130, stderr);
   assert.deepEqual(bench.leftovers(), []);
-  succeeded(await bench.run(["local", "up", "phase1"]));
+  succeeded(await bench.run(["local", "up", "phase1", "--no-machines"]));
   await assertConverged(bench);
 });
 
 test("Ctrl-C twice while a request hangs: nothing is left running, the next up finishes", async (t) => {
   if (!onLinux(t)) return;
   const bench = createBench(t);
-  const up = bench.start(["local", "up", "phase1"]);
+  const up = bench.start(["local", "up", "phase1", "--no-machines"]);
   await bench.endpoints();
   // Carried out, but the provider never learns the server's id.
   await bench.control("POST", "faults", { method: "POST", path: "/servers", when: "after", effect: { type: "hang" } });
@@ -162,7 +162,7 @@ test("Ctrl-C twice while a request hangs: nothing is left running, the next up f
   const { code, stderr } = await up.ended;
   assert.equal(code, 130, stderr);
   assert.deepEqual(bench.leftovers(), []);
-  const second = bench.start(["local", "up", "phase1"]);
+  const second = bench.start(["local", "up", "phase1", "--no-machines"]);
   await bench.endpoints();
   await bench.control("DELETE", "faults", undefined);
   const { code: again, stderr: said } = await second.ended;
@@ -175,7 +175,7 @@ test("Ctrl-C at any moment of the start leaves nothing running, and the next up 
   if (!onLinux(t)) return;
   const bench = createBench(t);
   for (const moment of [30, 200, 400, 700, 1100, 1600, 2400]) {
-    const up = bench.start(["local", "up", "phase1"]);
+    const up = bench.start(["local", "up", "phase1", "--no-machines"]);
     await delay(moment);
     up.ctrlC();
     const { code, signal, stderr } = await up.ended;
@@ -183,7 +183,7 @@ test("Ctrl-C at any moment of the start leaves nothing running, and the next up 
     assert.ok(code === 130 || signal === "SIGINT", `after ${moment} ms: code ${code}, signal ${signal}\n${stderr}`);
     assert.deepEqual(bench.leftovers(), [], `after ${moment} ms`);
   }
-  succeeded(await bench.run(["local", "up", "phase1"]));
+  succeeded(await bench.run(["local", "up", "phase1", "--no-machines"]));
   await assertConverged(bench);
 });
 
@@ -199,7 +199,7 @@ test("Ctrl-C leaves a local cloud running that was up before", async (t) => {
   assert.equal(left.length, 1, left.join("\n"));
   assert.equal(left[0]?.startsWith(`${pid} `), true);
   await noDelay(bench);
-  succeeded(await bench.run(["local", "up", "phase1"]));
+  succeeded(await bench.run(["local", "up", "phase1", "--no-machines"]));
   await assertConverged(bench);
 });
 
@@ -209,7 +209,7 @@ test("kill -9 of the command: the next up ends what is left of it, and finishes"
   const up = await upWithServerInTheMaking(bench, 3000);
   up.kill();
   await up.ended;
-  const { code, stderr } = await bench.run(["local", "up", "phase1"]);
+  const { code, stderr } = await bench.run(["local", "up", "phase1", "--no-machines"]);
   assert.equal(code, 0, stderr);
   // The engine ends by itself when it next writes to the closed pipe; either way its lock and its creation are left.
   assert.match(stderr, /ended the engine of an earlier run|released the lock of pulumi process/);
@@ -219,7 +219,7 @@ test("kill -9 of the command: the next up ends what is left of it, and finishes"
 test("a second up on the same instance is refused while the first works, and the first finishes", async (t) => {
   const bench = createBench(t);
   const first = await upWithServerInTheMaking(bench, 2000);
-  const second = await bench.run(["local", "up", "phase1"]);
+  const second = await bench.run(["local", "up", "phase1", "--no-machines"]);
   assert.equal(second.code, 1);
   assert.match(second.stderr, /Another \.\/chitlaq is working on the instance[\s\S]*--instance <name>/);
   succeeded(await first.ended);

@@ -28,6 +28,8 @@ export type Bench = {
   readonly instance: Instance;
   start(args: readonly string[]): Running;
   run(args: readonly string[]): Promise<Ended>;
+  /** Any command, its arguments as they are. */
+  chitlaq(args: readonly string[]): Promise<Ended>;
   /** Endpoints of the instance's cloud, as soon as they are there. */
   endpoints(): Promise<CloudEndpoints>;
   hetzner(path: string): Promise<Readonly<Record<string, unknown>>>;
@@ -80,9 +82,8 @@ let count = 0;
 export function createBench(t: TestContext): Bench {
   count += 1;
   const instance = instanceNamed(`test-${process.pid}-${count}`);
-  const start: Bench["start"] = (args) => {
-    const [group = "", verb = "", ...rest] = args;
-    const child = spawn(join(repoRoot, "chitlaq"), [group, verb, "--instance", instance.name, ...rest], {
+  const launch = (args: readonly string[]): Running => {
+    const child = spawn(join(repoRoot, "chitlaq"), args, {
       cwd: repoRoot,
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
@@ -93,6 +94,8 @@ export function createBench(t: TestContext): Bench {
       kill: () => void child.kill("SIGKILL"),
     };
   };
+  const start: Bench["start"] = ([group = "", verb = "", ...rest]) =>
+    launch([group, verb, "--instance", instance.name, ...rest]);
   const run: Bench["run"] = (args) => start(args).ended;
   const endpoints = (): Promise<CloudEndpoints> => eventually("the cloud", () => lastEndpoints(instance.cloudDir));
   t.after(() => run(["local", "reset"]));
@@ -100,6 +103,7 @@ export function createBench(t: TestContext): Bench {
     instance,
     start,
     run,
+    chitlaq: (args) => launch(args).ended,
     endpoints,
     async hetzner(path) {
       const { endpoint, token } = (await endpoints()).hetzner;
