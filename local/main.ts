@@ -1,7 +1,8 @@
 /**
  * The local cloud as a process:
  *
- *     node local/main.ts --state-dir DIR [--hetzner-port N] [--cloudflare-port N] [--token T] [--machines] [--parent-pid PID]
+ *     node local/main.ts --state-dir DIR [--hetzner-port N] [--cloudflare-port N] [--token T] [--parent-pid PID]
+ *          [--machines [--object-store PROGRAM]]
  *
  * It binds 127.0.0.1 only, keeps its state, tokens and ports in DIR, and says where it is in DIR/endpoints.json.
  */
@@ -9,6 +10,7 @@ import { parseArgs } from "node:util";
 import { createCloudflareApp } from "./cloudflare/app.ts";
 import { createHetznerApp } from "./hetzner/app.ts";
 import { type MachineDriver, noMachines } from "./hetzner/driver.ts";
+import type { Internet } from "./internet/internet.ts";
 import { type ApiApp, closeContext, createContext, type LocalContext } from "./shared/context.ts";
 import {
   holderOf,
@@ -28,6 +30,7 @@ type Options = {
   readonly cloudflarePort: number | undefined;
   readonly token: string | undefined;
   readonly machines: boolean;
+  readonly objectStore: string | undefined;
   readonly parentPid: number | undefined;
 };
 
@@ -55,6 +58,7 @@ function readOptions(args: readonly string[]): Options {
       "cloudflare-port": { type: "string" },
       token: { type: "string" },
       machines: { type: "boolean", default: false },
+      "object-store": { type: "string" },
       "parent-pid": { type: "string" },
     },
   });
@@ -63,12 +67,16 @@ function readOptions(args: readonly string[]): Options {
   if (values.token !== undefined && !/^[A-Za-z0-9]{64}$/.test(values.token)) {
     throw new UsageError("--token: needs exactly 64 letters and digits, as the official provider does");
   }
+  if (values["object-store"] !== undefined && !values.machines) {
+    throw new UsageError("--object-store: it serves machines; add --machines");
+  }
   return {
     stateDir,
     hetznerPort: numberOption("hetzner-port", values["hetzner-port"], 65_535),
     cloudflarePort: numberOption("cloudflare-port", values["cloudflare-port"], 65_535),
     token: values.token,
     machines: values.machines,
+    objectStore: values["object-store"],
     parentPid: numberOption("parent-pid", values["parent-pid"], 4_194_304),
   };
 }
@@ -92,6 +100,16 @@ async function openDriver(options: Options): Promise<RunningDriver> {
   return createMachineDriver({ stateDir: options.stateDir, log });
 }
 
+/** What machines find beyond Hetzner's network; nothing without machines. */
+async function openInternet(
+  { machines, stateDir, objectStore }: Options,
+  context: LocalContext,
+): Promise<Internet | null> {
+  if (!machines) return null;
+  const { startInternet } = await import("./internet/internet.ts");
+  return startInternet({ stateDir, context, log, ...(objectStore === undefined ? {} : { objectStore }) });
+}
+
 /** Where a port is asked for it must be that one; a remembered one is given up when somebody else has it. */
 async function listenOn(api: ApiApp, asked: number | undefined, remembered: number): Promise<Listener> {
   const listener = await listen(api.app, asked ?? remembered);
@@ -108,6 +126,7 @@ function announce(options: Options, identity: Identity): void {
     pid: process.pid,
     startedAt: new Date().toISOString(),
     machines: options.machines,
+    objectStore: options.objectStore !== undefined,
     hetzner: { endpoint: `http://127.0.0.1:${hetzner.port}/v1`, token: hetzner.token },
     cloudflare: { endpoint: `http://127.0.0.1:${cloudflare.port}/client/v4`, token: cloudflare.token },
   };
@@ -136,9 +155,15 @@ async function run(options: Options): Promise<void> {
   // Making machines ready can take minutes; what an interrupted start leaves, the next one clears.
   const driver = await Promise.race([openDriver(options), stopped]);
   if (driver === undefined) return closeContext(context);
+  const internet = await openInternet(options, context).catch(async (error: unknown) => {
+    await driver.close();
+    throw error;
+  });
+  const steering = internet === null ? {} : { control: internet.control };
+  const watching = internet === null ? {} : { onChange: internet.refresh };
   const apis = [
-    createHetznerApp({ context, token: identity.hetzner.token, driver }),
-    createCloudflareApp({ context, token: identity.cloudflare.token }),
+    createHetznerApp({ context, token: identity.hetzner.token, driver, ...steering }),
+    createCloudflareApp({ context, token: identity.cloudflare.token, ...watching }),
   ] as const;
   const hetzner = await listenOn(apis[0], options.hetznerPort, identity.hetzner.port);
   const cloudflare = await listenOn(apis[1], options.cloudflarePort, identity.cloudflare.port);
@@ -154,6 +179,7 @@ async function run(options: Options): Promise<void> {
   removeEndpoints(options.stateDir);
   await Promise.all([hetzner.close(), cloudflare.close()]);
   for (const api of apis) await api.close();
+  await internet?.close();
   await driver.close();
   closeContext(context);
 }

@@ -16,6 +16,7 @@ const endpointsSchema = z.object({
   pid: z.int().positive(),
   startedAt: z.string(),
   machines: z.boolean(),
+  objectStore: z.boolean().optional(),
   hetzner: api,
   cloudflare: api,
 });
@@ -63,6 +64,8 @@ export type CloudStart = {
   /** File that gets both streams of the cloud. */
   readonly logFile: string;
   readonly machines: boolean;
+  /** Program of the object store, for machines; left out: they find none. */
+  readonly objectStore?: string | undefined;
   /** Ends the cloud when this process ends; left out, it outlives us. */
   readonly parentPid?: number;
   readonly signal: AbortSignal;
@@ -75,6 +78,7 @@ const cloudArguments = (start: CloudStart): readonly string[] => [
   "--state-dir",
   start.stateDir,
   ...(start.machines ? ["--machines"] : []),
+  ...(start.machines && start.objectStore !== undefined ? ["--object-store", start.objectStore] : []),
   ...(start.parentPid === undefined ? [] : ["--parent-pid", String(start.parentPid)]),
 ];
 

@@ -5,14 +5,15 @@ import { engineEnvironment } from "../engine/environment.ts";
 import { ensurePlugins, type Plugin } from "../engine/plugins.ts";
 import type { EngineSearch } from "../engine/probe.ts";
 import { type Engine, resolveEngine } from "../engine/resolve.ts";
-import { Fault } from "../errors.ts";
 import { impatience, interruption } from "../interrupt.ts";
 import { cacheDir, pulumiHome, repoRoot } from "../paths.ts";
 import { type Finished, run, type RunOptions } from "../process/run.ts";
 import type { Progress } from "../progress.ts";
-import { type CloudEndpoints, type CloudStart, ensureCloud, runningCloud, stopCloud } from "./cloud.ts";
+import { type CloudEndpoints, ensureCloud, runningCloud, stopCloud } from "./cloud.ts";
 import { noteEngine } from "./engines.ts";
+import { chooseKind, requireKind } from "./kind.ts";
 import { type Instance, makeFolders, passphraseOf } from "./instance.ts";
+import { ensureObjectStore } from "./object-store.ts";
 import { syncProject } from "./project.ts";
 
 export const search: EngineSearch = {
@@ -97,7 +98,11 @@ export function localOf(instance: Instance, endpoints: CloudEndpoints, toolchain
   };
 }
 
-export type LocalOptions = { readonly machines: boolean };
+/**
+ * Whether servers are booted. An instance keeps what it was first started with; for a new one `undefined` means yes where
+ * the host can, and `"kept"` means no.
+ */
+export type LocalOptions = { readonly machines: boolean | "kept" | undefined };
 
 /**
  * Opens the instance, does `work`, and leaves the cloud running. A cloud that this run started is stopped again when the
@@ -112,14 +117,7 @@ export async function withLocal<T>(
   makeFolders(instance);
   syncProject(instance, repoRoot);
   const toolchain = await prepareToolchain(progress);
-  const start = {
-    repoRoot,
-    stateDir: instance.cloudDir,
-    logFile: join(instance.logDir, "cloud.log"),
-    machines,
-    signal: interruption,
-  };
-  const { endpoints, started } = await openCloud(start, progress);
+  const { endpoints, started } = await openCloud(instance, machines, progress);
   try {
     return await work(localOf(instance, endpoints, toolchain));
   } finally {
@@ -127,28 +125,21 @@ export async function withLocal<T>(
   }
 }
 
-/** Servers that were made as rows of a table do not become machines, so the kind of a running cloud is kept. */
-function requireKind(running: CloudEndpoints, start: CloudStart): void {
-  if (!start.machines || running.machines) return;
-  throw new Fault("--machines: this local cloud runs without machines, and its servers cannot become any.", [
-    "forget it and start again: ./chitlaq local reset",
-    "or use another one: --instance <name>",
-  ]);
-}
-
-async function requireMachines(): Promise<void> {
-  const { machinesAvailable } = await import("../../local/machines/capability.ts");
-  const host = machinesAvailable();
-  if (!host.ok) throw new Fault(`--machines: this host cannot run machines, it lacks ${host.missing.join(", ")}.`);
-}
-
 /** Says something only when there is something to wait for. */
-async function openCloud(start: CloudStart, progress: Progress) {
-  const running = await runningCloud(start.stateDir);
+async function openCloud(instance: Instance, asked: LocalOptions["machines"], progress: Progress) {
+  const running = await runningCloud(instance.cloudDir);
   if (running !== undefined) {
-    requireKind(running, start);
+    requireKind(running.machines, asked);
     return { endpoints: running, started: false };
   }
-  if (start.machines) await requireMachines();
+  const machines = await chooseKind(instance, asked, progress);
+  const start = {
+    repoRoot,
+    stateDir: instance.cloudDir,
+    logFile: join(instance.logDir, "cloud.log"),
+    machines,
+    objectStore: machines ? await ensureObjectStore(search, progress) : undefined,
+    signal: interruption,
+  };
   return progress.step("Starting the local cloud", () => ensureCloud(start));
 }

@@ -33,7 +33,7 @@ async function makeReady(local: Local, stack: string, progress: Progress): Promi
 
 /** @returns pulumi's exit code. */
 export async function localPulumi(instance: Instance, args: readonly string[], progress: Progress): Promise<number> {
-  return withLocal(instance, progress, { machines: false }, async (local) => {
+  return withLocal(instance, progress, { machines: "kept" }, async (local) => {
     const stack = stackOf(instance, args);
     const operates = operations.has(args.find((arg) => !arg.startsWith("-")) ?? "");
     if (operates && stack !== undefined && committedStacks(repoRoot).includes(stack)) {

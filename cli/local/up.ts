@@ -6,14 +6,14 @@ import { tryLock } from "../lock.ts";
 import { repoRoot } from "../paths.ts";
 import type { Progress } from "../progress.ts";
 import { stackPlan } from "../stack-plan.ts";
-import { describeToolchain, type Local, withLocal } from "./context.ts";
+import { describeToolchain, type Local, type LocalOptions, withLocal } from "./context.ts";
 import { type Instance, makeFolders } from "./instance.ts";
 import { requireStack, stackConfigDir, syncProject } from "./project.ts";
 import { printStack } from "./report.ts";
 import { seedZone } from "./seed.ts";
 import { ensureStack, recoverStack, stackOutputs, updateStack } from "./stack.ts";
 
-export type UpOptions = { readonly machines: boolean; readonly json: boolean };
+export type UpOptions = LocalOptions & { readonly json: boolean };
 
 /** Checked before anything starts: a wrong config fails here. */
 export const planOf = (instance: Instance, stack: string) => stackPlan(stack, stackConfigDir(instance));
@@ -28,6 +28,10 @@ async function bringUp(local: Local, stack: string, progress: Progress): Promise
     await prepareDelivery(local, stack, progress);
   }
   await progress.step(`pulumi up --stack ${stack}`, (note) => updateStack(local, stack, [], note));
+  if (local.endpoints.machines) {
+    const { waitForMachines } = await import("./ready.ts");
+    await progress.step("Waiting for the machines' services", (note) => waitForMachines(local.instance, note));
+  }
 }
 
 /** Holds the instance against a second `local up`, which would fight over the stack and its recovery. */

@@ -2,9 +2,11 @@
 import { readStackPlatform } from "../../config/stack-file.ts";
 import { platformKey } from "../../config/pulumi-key.ts";
 import { requiredSecrets } from "../../ops/render/machine.ts";
+import type { BackupService } from "../../plan/types.ts";
 import { Fault } from "../errors.ts";
 import { interruption } from "../interrupt.ts";
 import type { Local } from "../local/context.ts";
+import { seedBucket } from "../local/object-store.ts";
 import { stackConfigDir } from "../local/project.ts";
 import { mustRun } from "../local/stack.ts";
 import type { Progress } from "../progress.ts";
@@ -47,13 +49,26 @@ export async function localSecrets(local: Local, stack: string): Promise<Secrets
   };
 }
 
+/** The bucket that machines back up to, as a customer makes it in Hetzner's Console. */
+async function openBucket({ endpoints }: Local, { store }: Secrets, backup: BackupService): Promise<void> {
+  if (endpoints.objectStore !== true) return;
+  const { values } = await store.read();
+  const [accessKey, secretKey] = [values.get("s3-access-key"), values.get("s3-secret-key")];
+  if (accessKey === undefined || secretKey === undefined) return;
+  await seedBucket(endpoints.hetzner, backup, { accessKey, secretKey }, interruption);
+}
+
 /** Makes whatever secret is missing, so that the update that follows delivers all of them. */
 export async function prepareDelivery(local: Local, stack: string, progress: Progress): Promise<void> {
   await ensureSampleApp(progress);
   await openDoor(local, stack);
   const secrets = await localSecrets(local, stack);
   const findings = await initSecrets(secrets, progress, { given: objectStorageKeys() });
-  if (findings.length === 0) return;
+  if (findings.length === 0) {
+    const plan = await stackPlan(stack, stackConfigDir(local.instance));
+    await openBucket(local, secrets, plan.services.backup);
+    return;
+  }
   throw new Fault(
     `Secrets of ${stack}: ${findings.map(({ name, problem }) => `${name} ${problem}`).join("; ")}`,
     findings.map(({ fix }) => `${fix} --instance ${local.instance.name}`),

@@ -14,7 +14,7 @@ const dialErrorLimit = 60;
 const perDialTimeout = 15;
 
 /** The machine through which those without a public address are reached; null when there are none. */
-const gatewayOf = (plan: Plan, machines: readonly Machine[]): Machine | null => {
+export const gatewayOf = (plan: Plan, machines: readonly Machine[]): Machine | null => {
   const name = plan.network.routes[0]?.machine;
   if (name === undefined) return null;
   return machineNamed(machines, name, "the network's route");
@@ -48,5 +48,9 @@ export const connectionTo = (
   if (address === null) {
     throw new Error(`${machine.plan.name} has no public address, and the plan names no gateway that leads to it`);
   }
-  return { ...login, host: machine.plan.privateIp, proxy: { ...login, host: address } };
+  return {
+    ...login,
+    host: machine.plan.privateIp,
+    proxy: { ...login, host: address },
+  };
 };

@@ -3,9 +3,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { ports } from "../../plan/ports.ts";
 import type { Plan } from "../../plan/types.ts";
 import type { Machine } from "../machine/machine.ts";
-import { connectionTo, machineNamed } from "./connection.ts";
+import { connectionTo, gatewayOf, machineNamed } from "./connection.ts";
 
 /** Secrets of one machine by the name of their file. */
 export type MachineSecrets = Readonly<Record<string, pulumi.Output<string>>>;
@@ -25,8 +26,12 @@ export type DeliveryArgs = {
   readonly privateKey: pulumi.Output<string>;
 };
 
-/** Runs on the machine. Without its comments, because the engine shows the command when it fails. */
-const receive = readFileSync(join(import.meta.dirname, "receive.sh"), "utf8").replaceAll(/^#.*\n/gm, "");
+/** Without its comments, because the engine shows the command when it fails. */
+const script = (file: string): string =>
+  readFileSync(join(import.meta.dirname, file), "utf8").replaceAll(/^#.*\n/gm, "");
+
+const receive = script("receive.sh");
+const settle = script("settle.sh");
 
 const incoming = "/var/lib/chitlaq/incoming.sh";
 const archive = "/var/lib/chitlaq/release.tar.gz";
@@ -37,8 +42,8 @@ const healthSeconds = 600;
 /**
  * Brings files and secrets to the machines by SSH: to new ones what they wait for, to running ones what has changed.
  *
- * Machines are changed one at a time in the order of the plan, and each must be as healthy after as before, or the update
- * ends there. A new platform becomes healthy only as a whole, and a password that several machines share fits again only
+ * Running machines are changed one at a time in the order of the plan, and each must be as healthy after as before, or the
+ * update ends there. New ones serve nobody yet and are set up side by side. A new platform becomes healthy only as a whole, and a password that several machines share fits again only
  * when the last of them has it: so the health of all is looked at in the end, whenever anything was changed.
  */
 export class Delivery extends pulumi.ComponentResource {
@@ -46,16 +51,38 @@ export class Delivery extends pulumi.ComponentResource {
     const machines = args.plan.rollout.map((machine) => machineNamed(args.machines, machine, "the plan's rollout"));
     super("chitlaq:delivery:Delivery", name, {}, opts);
 
+    const settled = this.#settled(name, args, machines);
     const delivered: command.remote.Command[] = [];
     for (const machine of machines) {
-      const after = [machine, ...delivered.slice(-1)];
-      const brought = [this.#files(name, machine, args, after), ...this.#release(name, machine, args, after)];
-      delivered.push(this.#changes(name, machine, args, brought));
+      const ready = machine.publicIp === null ? [machine, ...settled] : [machine];
+      const brought = [this.#files(name, machine, args, ready), ...this.#release(name, machine, args, ready)];
+      const first = this.#first(name, machine, args, brought);
+      delivered.push(this.#changes(name, machine, args, [...brought, first, ...delivered.slice(-1)]));
     }
     const everything = contentOf(machines, args);
     for (const machine of machines) this.#health(name, machine, args, { everything, after: delivered });
 
     this.registerOutputs({ machines: machines.map((machine) => machine.plan.name) });
+  }
+
+  /** Nothing goes through the gateway before it and the machines behind it have set up their networks. */
+  #settled(name: string, args: DeliveryArgs, machines: readonly Machine[]): readonly command.remote.Command[] {
+    const gateway = gatewayOf(args.plan, args.machines);
+    const behind = machines.filter(({ publicIp }) => publicIp === null);
+    if (gateway === null || behind.length === 0) return [];
+    const addresses = behind.map(({ plan }) => plan.privateIp).join(" ");
+    const servers = pulumi.all([gateway, ...behind].map(({ server }) => server.id)).apply((ids) => ids.join(" "));
+    return [
+      new command.remote.Command(
+        `${name}-gateway`,
+        {
+          connection: connectionTo(gateway, args),
+          create: pulumi.interpolate`set -- ${ports.nodeExporter} ${addresses}\n${settle}# servers ${servers}\n`,
+          ...quiet,
+        },
+        { parent: this, dependsOn: [gateway, ...behind], additionalSecretOutputs: printed },
+      ),
+    ];
   }
 
   /** In a preview this shows, line by line, what becomes different on which machine. */
@@ -108,26 +135,44 @@ export class Delivery extends pulumi.ComponentResource {
     );
   }
 
+  /** Does nothing on a machine whose services run: what changes there waits for its turn. */
+  #first(
+    name: string,
+    machine: Machine,
+    args: DeliveryArgs,
+    brought: readonly pulumi.Resource[],
+  ): command.remote.Command {
+    const { plan } = machine;
+    return new command.remote.Command(
+      `${name}-${plan.name}-first`,
+      {
+        connection: connectionTo(machine, args),
+        create: pulumi.interpolate`${unlessActive}${releaseArguments(args.release(plan.name))}${receive}# server ${machine.server.id}\n`,
+        stdin: handedOver(args.secrets(plan.name)),
+        ...quiet,
+      },
+      { parent: this, dependsOn: [...brought], additionalSecretOutputs: printed },
+    );
+  }
+
   #changes(
     name: string,
     machine: Machine,
     args: DeliveryArgs,
-    brought: readonly command.remote.CopyToRemote[],
+    after: readonly pulumi.Resource[],
   ): command.remote.Command {
     const { plan } = machine;
     const version = digest(args.fileSet(plan.name));
-    const release = args.release(plan.name);
-    const setArguments = release === null ? "" : `set -- ${archive} ${release.version} ${release.sha256}\n`;
     return new command.remote.Command(
       `${name}-${plan.name}`,
       {
         connection: connectionTo(machine, args),
         // The last line makes the command another one, so that it runs again, when server or files are others.
-        create: pulumi.interpolate`${setArguments}${receive}# server ${machine.server.id}, file set ${version}\n`,
-        stdin: pulumi.secret(pulumi.all(args.secrets(plan.name)).apply((values) => JSON.stringify(values))),
+        create: pulumi.interpolate`${releaseArguments(args.release(plan.name))}${receive}# server ${machine.server.id}, file set ${version}\n`,
+        stdin: handedOver(args.secrets(plan.name)),
         ...quiet,
       },
-      { parent: this, dependsOn: [...brought], additionalSecretOutputs: printed },
+      { parent: this, dependsOn: [...after], additionalSecretOutputs: printed },
     );
   }
 
@@ -148,6 +193,15 @@ export class Delivery extends pulumi.ComponentResource {
     );
   }
 }
+
+/** Written when a machine's services have been started. */
+const unlessActive = "[ ! -e /var/lib/chitlaq/activated ] || exit 0\n";
+
+const releaseArguments = (release: Release | null): string =>
+  release === null ? "" : `set -- ${archive} ${release.version} ${release.sha256}\n`;
+
+const handedOver = (secrets: MachineSecrets): pulumi.Output<string> =>
+  pulumi.secret(pulumi.all(secrets).apply((values) => JSON.stringify(values)));
 
 const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
 

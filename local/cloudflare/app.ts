@@ -28,6 +28,8 @@ export type CloudflareOptions = {
   readonly token: string;
   /** Zones that exist from the start; more are made over `POST /_local/zones`. */
   readonly zones?: readonly ZoneSeed[];
+  /** Called after every request that may have changed something. */
+  readonly onChange?: () => void;
 };
 
 const PREFIX = "/client/v4";
@@ -98,7 +100,7 @@ const controlRoutes = (cloud: Cloud): Hono => {
   return app;
 };
 
-export const createCloudflareApp = ({ context: local, token, zones = [] }: CloudflareOptions): ApiApp => {
+export const createCloudflareApp = ({ context: local, token, zones = [], onChange }: CloudflareOptions): ApiApp => {
   const cloud = openCloud(local);
   const seed = (): void => {
     for (const zone of zones) {
@@ -120,6 +122,10 @@ export const createCloudflareApp = ({ context: local, token, zones = [] }: Cloud
     const { method, path } = context.req;
     local.observer.unknown({ api: "cloudflare", kind: "route", method, path, field: "" });
     return answerError(context, noRoute());
+  });
+  app.use(async (context, next) => {
+    await next();
+    if (context.req.method !== "GET") onChange?.();
   });
   app.use(observeRequests(local, { api: "cloudflare", prefix: PREFIX, renderError }));
   app.route("/_local", createControlApp(local, token, controlRoutes(cloud)));

@@ -25,6 +25,9 @@ export type Owned = Document & { readonly id: string; readonly owner: string; re
 /** One value per zone: a zone setting, a switch, a document. The id is `<zone>/<name>`. */
 export type Setting = Document & { readonly id: string; readonly value: Json; readonly modifiedOn: string };
 
+/** Key of an uploaded certificate, for the edge; no answer of the API shows it. The id is the certificate's. */
+export type PrivateKey = Document & { readonly id: string; readonly privateKey: string };
+
 export type SigningAuthority = Document & {
   readonly id: "origin";
   readonly certificate: string;
@@ -38,6 +41,7 @@ export type Collections = {
   readonly settings: Collection<Setting>;
   readonly rulesets: Collection<Owned>;
   readonly originPullCertificates: Collection<Owned>;
+  readonly originPullKeys: Collection<PrivateKey>;
   readonly originCertificates: Collection<Owned>;
   readonly authorities: Collection<SigningAuthority>;
   readonly buckets: Collection<Owned>;
@@ -58,6 +62,7 @@ export const openCollections = (store: Store): Collections => {
     settings: store.collection<Setting>("cloudflare.settings"),
     rulesets: owned("rulesets"),
     originPullCertificates: owned("origin_pull_certificates"),
+    originPullKeys: store.collection<PrivateKey>("cloudflare.origin_pull_keys"),
     originCertificates: owned("origin_certificates"),
     authorities: store.collection<SigningAuthority>("cloudflare.authorities"),
     buckets: owned("r2_buckets"),

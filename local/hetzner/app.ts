@@ -44,6 +44,8 @@ export type HetznerOptions = {
   readonly context: LocalContext;
   readonly token: string;
   readonly driver: MachineDriver;
+  /** More routes for `/_local`. */
+  readonly control?: Hono;
 };
 
 const jobs = [
@@ -122,13 +124,15 @@ function hookResets(cloud: Cloud, rateLimit: RateLimit): void {
   });
 }
 
-export function createHetznerApp({ context: local, token, driver }: HetznerOptions): ApiApp {
+export function createHetznerApp({ context: local, token, driver, control }: HetznerOptions): ApiApp {
   const cloud = new Cloud(local, driver, jobs);
   const rateLimit = createRateLimit(local.clock, hourlyRequests, 1);
   const app = new Hono();
   app.onError(errorHandler(local));
   app.notFound(unknownRoute(local));
-  app.route("/_local", createControlApp(local, token, hetznerControl(cloud, rateLimit)));
+  const own = hetznerControl(cloud, rateLimit);
+  if (control !== undefined) own.route("/", control);
+  app.route("/_local", createControlApp(local, token, own));
   app.use(observeRequests(local, { api: "hetzner", prefix: "/v1", renderError: renderFault }));
   app.use(rateLimited(rateLimit));
   app.use(authenticated(token));

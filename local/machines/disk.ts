@@ -5,6 +5,7 @@ import type { MachineSpec } from "../hetzner/driver.ts";
 import { type Environment, readJson, writeJson } from "./environment.ts";
 import { ensureBase, ensureTweaks, type RootKind } from "./image.ts";
 import { must } from "./run.ts";
+import { ensureTrust } from "./trust.ts";
 
 /** Files of one server. `merged` is its disk as the machine sees it, also while the machine is off. */
 export type DiskPaths = {
@@ -75,7 +76,12 @@ export const mountDisk = async (environment: Environment, { spec, base }: Server
     throw new Error(`server ${spec.id}: its disk stands on ${base}, which is gone; rebuild or delete the server`);
   }
   for (const folder of [disk.upper, disk.work, disk.merged]) await mkdir(folder, { recursive: true });
-  const lower = [...(await layersIn(disk.layers)), await ensureTweaks(), base].join(":");
+  const lower = [
+    ...(await layersIn(disk.layers)),
+    await ensureTrust(environment, base),
+    await ensureTweaks(),
+    base,
+  ].join(":");
   const options = `lowerdir=${lower},upperdir=${disk.upper},workdir=${disk.work}`;
   await must("mount", ["-t", "overlay", `hz-${environment.id}-${spec.id}`, "-o", options, disk.merged]);
 };

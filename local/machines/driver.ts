@@ -55,8 +55,7 @@ class LocalMachines implements LocalMachineDriver {
       const record = this.#fleet.record(id);
       const machine = await this.#fleet.machine(id);
       await mountDisk(this.#environment, record);
-      const attached = await volumes.volumesOf(this.#environment, id);
-      await writeFile(diskOf(this.#environment, id).devices, volumes.deviceLines(attached));
+      await this.#noteDevices(id);
       await machine.start(record);
     });
   }
@@ -109,6 +108,7 @@ class LocalMachines implements LocalMachineDriver {
     return this.#fleet.withServer(serverId, async () => {
       this.#fleet.record(serverId);
       const volume = await volumes.attachVolume(this.#environment, volumeId, serverId);
+      await this.#noteDevices(serverId);
       await this.#fleet.tell(serverId, volumes.plugScript(volume));
       if (!automount) return;
       await volumes.addAutomount(diskOf(this.#environment, serverId).merged, volume);
@@ -122,6 +122,7 @@ class LocalMachines implements LocalMachineDriver {
     await this.#fleet.withServer(server, async () => {
       await this.#fleet.tell(server, volumes.unplugScript(volumes.readVolume(this.#environment, volumeId)));
       await volumes.detachVolume(this.#environment, volumeId);
+      await this.#noteDevices(server);
     });
   }
 
@@ -150,6 +151,12 @@ class LocalMachines implements LocalMachineDriver {
 
   async #makeDisk(spec: MachineSpec): Promise<void> {
     await this.#fleet.introduce(await createDisk(this.#environment, spec, this.#debian, this.#fleet.log));
+  }
+
+  /** What the next boot finds plugged in, also one that the machine makes by itself. */
+  async #noteDevices(id: number): Promise<void> {
+    const attached = await volumes.volumesOf(this.#environment, id);
+    await writeFile(diskOf(this.#environment, id).devices, volumes.deviceLines(attached));
   }
 
   #mustBeOff(id: number, verb: string): void {

@@ -15,6 +15,8 @@ export type Endpoints = {
   readonly pid: number;
   readonly startedAt: string;
   readonly machines: boolean;
+  /** Whether machines find an object storage. */
+  readonly objectStore: boolean;
   readonly hetzner: { readonly endpoint: string; readonly token: string };
   readonly cloudflare: { readonly endpoint: string; readonly token: string };
 };

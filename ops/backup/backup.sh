@@ -17,7 +17,8 @@ pgbackrest_chitlaq() { as_postgres pgbackrest --stanza=chitlaq "$@"; }
 }
 
 # Does nothing when the stanza is there and fits this cluster.
-pgbackrest_chitlaq stanza-create
+pgbackrest_chitlaq stanza-create ||
+  fail "no backups like this; are those of a lost database there? then chitlaq-restore --yes"
 if [[ $kind == ensure ]]; then
   [[ $(pgbackrest_chitlaq info --output=json | jq '[.[].backup[]?] | length') == 0 ]] || exit 0
   kind=full

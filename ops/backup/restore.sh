@@ -1,6 +1,7 @@
 #!/bin/bash
 # Replaces this machine's database by the backup, up to the end of the archived log or to a point in time. With Patroni,
-# stop the other members first (systemctl stop patroni): the restored cluster is taken over from here, and they copy it.
+# stop the other members first (systemctl stop patroni): the restored cluster is taken over from here, and they copy it
+# when they are told to (chitlaq-rejoin).
 #   chitlaq-restore --yes [--target 2026-11-23T12:00:00Z]
 set -euo pipefail
 source "$(dirname "$0")/../lib/chitlaq/lib.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Takes one delivery, the machine's file set and its secrets, and succeeds when the machine is no worse than before it.
 #   chitlaq-deliver FILESET.sh [ARCHIVE VERSION SHA256]  reads {"name": "value", ...} from standard input
-# With a release archive, that release of the application goes into service.
+# A machine whose services were never started owes nothing yet. A content that was delivered last is not delivered again. With a release archive, that release of the application goes into service.
 # What was well before a content was first tried must be well after it. That is remembered until it holds, so that a second
 # attempt with the same content is measured by the same; another content is measured by what is well by then, and what a
 # bad one broke can be mended.
@@ -24,8 +24,9 @@ well() {
 }
 
 content=$(cat "$fileset" - <<<"$secrets ${release[*]}" | sha256sum)
+[[ $(cat "$state/delivered.sum" 2>/dev/null) != "$content" ]] || exit 0
 if [[ $(cat "$state/delivery.sum" 2>/dev/null) != "$content" ]]; then
-  well >"$state/delivery.well"
+  if [[ -e $state/activated ]]; then well; fi >"$state/delivery.well"
   (umask 077 && printf '%s\n' "$content" >"$state/delivery.sum")
 fi
 
@@ -52,5 +53,6 @@ while :; do
   ((SECONDS < end)) || fail "worse than before for ${patience} s: ${lost//$'\n'/, }; see chitlaq-health and journalctl"
   sleep 2
 done
-rm -f "$state/delivery.sum" "$state/delivery.well"
+mv -f "$state/delivery.sum" "$state/delivered.sum"
+rm -f "$state/delivery.well"
 log "delivered"

@@ -10,6 +10,16 @@ const state = "/var/lib/chitlaq";
 const converge = `${state}/fileset/files/usr/local/sbin/chitlaq-converge`;
 
 /**
+ * Makes the kernel follow connections before sshd answers. A gateway's packet filter comes minutes later, and a login that
+ * went through it until then would be unknown to it: the replies of the machine behind would be dropped as new.
+ */
+const followConnections = [
+  "sh",
+  "-c",
+  "! command -v nft >/dev/null || nft 'add table inet early; add chain inet early input { type filter hook input priority raw; }; add rule inet early input ct state established accept'",
+];
+
+/**
  * Cloud-config of a new machine: unpacks its file set and runs the same converge step that later changes go through. It
  * holds no secret; those come by SSH.
  */
@@ -23,6 +33,7 @@ export function renderUserData(plan: Plan, machineName: string): string {
     // chitlaq-converge installs packages: a machine without a public address must first be shown the way out.
     package_update: false,
     package_upgrade: false,
+    ...(plan.services.natGateways.includes(machineName) ? { bootcmd: [followConnections] } : {}),
     write_files: [
       {
         path: `${state}/fileset.sh`,

@@ -76,9 +76,11 @@ describe("the delivery of phase 2", () => {
     assert.deepEqual(
       below.map(({ name }) => name),
       [
+        "delivery-gateway",
         ...order.flatMap((machine) => [
           `delivery-${machine}-files`,
           ...(machine.startsWith("api-") ? [`delivery-${machine}-release`] : []),
+          `delivery-${machine}-first`,
           `delivery-${machine}`,
         ]),
         ...order.map((machine) => `delivery-${machine}-health`),
@@ -89,13 +91,29 @@ describe("the delivery of phase 2", () => {
   it("goes from one machine to the next only when the one before is done: standby, then primary", async () => {
     const captured = await captureDelivery(phase2);
     const waits = (name: string, type: string) => resource(captured, name, type).options.dependsOn;
-    assert.deepEqual(waits("delivery-redis-2-files", copyType), ["chitlaq:machine:Machine redis-2"]);
-    assert.deepEqual(waits("delivery-db-1-files", copyType), [
-      "chitlaq:machine:Machine db-1",
+    assert.deepEqual(waits("delivery-redis-2-files", copyType), [
+      "chitlaq:machine:Machine redis-2",
+      `${commandType} delivery-gateway`,
+    ]);
+    assert.deepEqual(waits("delivery-lb-1-files", copyType), ["chitlaq:machine:Machine lb-1"]);
+    assert.deepEqual(waits("delivery-db-1", commandType), [
+      `${copyType} delivery-db-1-files`,
+      `${commandType} delivery-db-1-first`,
       `${commandType} delivery-db-2`,
     ]);
-    assert.deepEqual(waits("delivery-db-1", commandType), [`${copyType} delivery-db-1-files`]);
     assert.equal(waits("delivery-db-1-health", commandType).length, phase2.machines.length);
+  });
+
+  it("sets new machines up side by side, and does nothing in that step where services run", async () => {
+    const captured = await captureDelivery(phase2);
+    const { inputs, options } = resource(captured, "delivery-db-1-first", commandType);
+    assert.deepEqual(options.dependsOn, [`${copyType} delivery-db-1-files`]);
+    assert.deepEqual(resource(captured, "delivery-db-1-files", copyType).options.dependsOn, [
+      "chitlaq:machine:Machine db-1",
+      `${commandType} delivery-gateway`,
+    ]);
+    assert.match(String(inputs.create), /^\[ ! -e \/var\/lib\/chitlaq\/activated \] \|\| exit 0\nset -eu\n/);
+    assert.doesNotMatch(String(inputs.create), /file set/, "changed files are no reason to run it");
   });
 
   it("reaches private machines through the gateway and the gateway directly", async () => {
@@ -107,6 +125,17 @@ describe("the delivery of phase 2", () => {
     assert.equal(through.host, "10.0.3.11");
     const proxy = through.proxy as Connection;
     assert.deepEqual([proxy.host, proxy.user, proxy.privateKey], [direct.host, "root", "PRIVATE KEY"]);
+  });
+
+  it("waits at the gateway until it and the machines behind it have set up their networks", async () => {
+    const { inputs, options } = resource(await captureDelivery(phase2), "delivery-gateway", commandType);
+    assert.match(
+      String(inputs.create),
+      /^set -- 9100 10\.0\.4\.12 10\.0\.4\.11 10\.0\.3\.12 10\.0\.3\.11 10\.0\.2\.12 10\.0\.2\.11\nset -eu\n/,
+    );
+    assert.equal((inputs.connection as Connection).proxy, undefined);
+    assert.equal(options.dependsOn.length, phase2.machines.length, "every machine has a server by then");
+    assert.equal(inputs.stdin, undefined);
   });
 
   it("keeps secrets out of everything but standard input, and that secret", async () => {
@@ -167,7 +196,10 @@ describe("the delivery of phase 2", () => {
     assert.equal(copy.inputs.remotePath, "/var/lib/chitlaq/release.tar.gz");
     const { inputs, options } = resource(captured, "delivery-api-1", commandType);
     assert.match(String(inputs.create), /^set -- \/var\/lib\/chitlaq\/release\.tar\.gz 1\.2\.3 (ab){32}\nset -eu\n/);
-    assert.deepEqual(options.dependsOn, [`${copyType} delivery-api-1-files`, `${copyType} delivery-api-1-release`]);
+    assert.deepEqual(options.dependsOn.slice(0, 2), [
+      `${copyType} delivery-api-1-files`,
+      `${copyType} delivery-api-1-release`,
+    ]);
   });
 
   it("can be previewed before any server exists", async () => {

@@ -4,9 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type CloudEndpoints, controlUrl, startCloud, stopCloud } from "../../cli/local/cloud.ts";
+import { search } from "../../cli/local/context.ts";
+import { ensureObjectStore } from "../../cli/local/object-store.ts";
 import { seedZone, type Zone } from "../../cli/local/seed.ts";
 import { repoRoot } from "../../cli/paths.ts";
+import { createProgress } from "../../cli/progress.ts";
 import { killSession } from "../../cli/process/session.ts";
+
+const silent = createProgress({ quiet: true, stream: process.stderr });
 
 export type Reply = { readonly status: number; readonly headers: Headers; readonly body: unknown };
 
@@ -69,6 +74,7 @@ export async function startLocalCloud(
     stateDir: join(folder, "state"),
     logFile: join(folder, "cloud.log"),
     machines: options.machines === true,
+    objectStore: options.machines === true ? await ensureObjectStore(search, silent) : undefined,
     parentPid: process.pid,
     signal: new AbortController().signal,
   };

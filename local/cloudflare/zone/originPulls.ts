@@ -43,8 +43,7 @@ export const originPullRoutes = (cloud: Cloud): Hono => {
   });
   app.post(path, async (context) => {
     const zone = zoneOf(cloud, context);
-    // The key is checked and forgotten: no answer of the API shows it.
-    const { certificate } = await readBody(context, observer, schema);
+    const { certificate, private_key: privateKey } = await readBody(context, observer, schema);
     const parsed = parse(certificate);
     const id = newId();
     const body: JsonObject = {
@@ -58,12 +57,20 @@ export const originPullRoutes = (cloud: Cloud): Hono => {
       status: "active",
       enabled: true,
     };
-    return answer(context, cloud.data.originPullCertificates.put({ id, owner: zone.id, body }).body);
+    cloud.local.store.transaction(() => {
+      // For the edge alone: no answer of the API shows it.
+      cloud.data.originPullKeys.put({ id, privateKey });
+      cloud.data.originPullCertificates.put({ id, owner: zone.id, body });
+    });
+    return answer(context, body);
   });
   app.get(`${path}/:id`, (context) => answer(context, find(zoneOf(cloud, context), pathId(context, "id")).body));
   app.delete(`${path}/:id`, (context) => {
     const found = find(zoneOf(cloud, context), pathId(context, "id"));
-    cloud.data.originPullCertificates.delete(found.id);
+    cloud.local.store.transaction(() => {
+      cloud.data.originPullCertificates.delete(found.id);
+      cloud.data.originPullKeys.delete(found.id);
+    });
     return answer(context, { ...found.body, status: "pending_deletion" });
   });
   return app;

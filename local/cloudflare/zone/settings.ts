@@ -1,6 +1,7 @@
 /** Zone settings: what exists, what each accepts, and on which plan it can be changed. */
 
 import { Hono } from "hono";
+import type { Collection } from "../../shared/collection.ts";
 import { type Cloud, zoneOf } from "../cloud.ts";
 import { answer } from "../http/answers.ts";
 import { CloudflareError, refused } from "../http/errors.ts";
@@ -96,6 +97,10 @@ const ORDER: readonly PlanName[] = ["free", "pro", "business"];
 const includes = (plan: PlanName, needed: PlanName): boolean => ORDER.indexOf(plan) >= ORDER.indexOf(needed);
 
 export const settingKey = (zone: Zone, name: string): string => `${zone.id}/${name}`;
+
+/** What a setting is now, its default included. */
+export const settingValue = (settings: Collection<Setting>, zone: Zone, name: string): Json =>
+  settings.get(settingKey(zone, name))?.value ?? definitionOf(name).default;
 
 const editable = (zone: Zone, definition: Definition): boolean => includes(zone.plan, definition.from ?? "free");
 

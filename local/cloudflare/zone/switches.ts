@@ -51,7 +51,7 @@ const cacheRoutes = (cloud: Cloud): Hono => {
   return app;
 };
 
-const ORIGIN_PULLS = "origin_tls_client_auth";
+export const ORIGIN_PULLS = "origin_tls_client_auth";
 
 const originPullSettings = (cloud: Cloud): Hono => {
   const app = new Hono();

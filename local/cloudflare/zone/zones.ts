@@ -178,6 +178,9 @@ export const zoneControl = (cloud: Cloud): Hono => {
       throw new ControlError(`no zone ${context.req.param("id")}`);
     }
     cloud.local.store.transaction(() => {
+      for (const { id } of cloud.data.originPullCertificates.where("owner", zone.id)) {
+        cloud.data.originPullKeys.delete(id);
+      }
       const { dnsRecords, rulesets, healthchecks, loadBalancers, originPullCertificates, settings } = cloud.data;
       for (const collection of [dnsRecords, rulesets, healthchecks, loadBalancers, originPullCertificates]) {
         for (const { id } of collection.where("owner", zone.id)) {

@@ -105,6 +105,7 @@ function databaseFiles(plan: Plan, machine: Machine): readonly MachineFile[] {
     script("/usr/local/sbin/chitlaq-backup-status", "backup/status.sh"),
     script("/usr/local/sbin/chitlaq-backup-verify", "backup/verify.sh"),
     script("/usr/local/sbin/chitlaq-restore", "backup/restore.sh"),
+    ...(database.patroni === null ? [] : [script("/usr/local/sbin/chitlaq-rejoin", "backup/rejoin.sh")]),
     file("/etc/chitlaq/postgresql/restore_hba.conf", asset("backup/restore_hba.conf"), {
       mode: "0640",
       group: "postgres",

@@ -22,7 +22,10 @@ export function commonPart(plan: Plan, machine: Machine): Part {
       ...machineryFiles(),
       ...networkFiles(plan, machine),
       ...systemFiles(plan, machine),
-      file("/etc/nftables.conf", packetFilter(plan, machine), { mode: "0755", action: "nftables" }),
+      file("/etc/nftables.conf", withoutComments(packetFilter(plan, machine), "common/nftables.conf.tmpl"), {
+        mode: "0755",
+        action: "nftables",
+      }),
     ],
     units: [
       { when: "boot", unit: "nftables.service", refresh: "none" },

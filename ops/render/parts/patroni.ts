@@ -101,6 +101,7 @@ export function etcdPart(plan: Plan, machine: Machine): Part | null {
     files: [
       file("/etc/chitlaq/etcd.env", environment, { action: "restart:etcd.service" }),
       script(`${libraries}/etcd-join`, "database/etcd-join.sh"),
+      script(`${libraries}/activate.d/15-etcd`, "database/etcd-activate.sh"),
       script("/usr/local/sbin/chitlaq-etcd-reset", "database/etcd-reset.sh"),
       unitFile("etcd.service.d/chitlaq.conf", asset("database/etcd.service.conf")),
     ],

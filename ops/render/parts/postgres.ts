@@ -90,6 +90,7 @@ export function postgresPart(plan: Plan, machine: Machine): Part | null {
       script(`${libraries}/database-directory`, "database/database-directory.sh"),
       script(`${libraries}/database-roles`, "database/database-roles.sh"),
       script(`${libraries}/database`, "database/database.sh"),
+      script(`${libraries}/pgbackrest-push`, "database/archive-push.sh"),
       unitFile("chitlaq-database.service", asset("database/chitlaq-database.service")),
       unitFile("chitlaq-heartbeat.service", asset("database/chitlaq-heartbeat.service")),
       unitFile("chitlaq-heartbeat.timer", asset("database/chitlaq-heartbeat.timer")),

@@ -6,7 +6,8 @@ export function openRedis(settings, log, role) {
     username: settings.username,
     password: settings.password,
     connectionName: `chitlaq-${role}`,
-    connectTimeout: 2_000,
+    // In a private network a machine answers within milliseconds or is gone; Sentinels are asked one after the other.
+    connectTimeout: 700,
     // A command waits for a reconnection this often before it fails, so that a failover of seconds is only slow.
     maxRetriesPerRequest: 5,
     retryStrategy: (attempt) => Math.min(attempt * 100, 1_000),

@@ -155,7 +155,8 @@ checkpoint_timeout = '15min'
 checkpoint_completion_target = '0.9'
 wal_compression = 'zstd'
 archive_mode = 'on'
-archive_command = 'pgbackrest --stanza=chitlaq archive-push %p'
+archive_command = '/usr/local/lib/chitlaq/pgbackrest-push "%p"'
+wal_retrieve_retry_interval = '1s'
 archive_timeout = '60s'
 max_slot_wal_keep_size = '8GB'
 wal_sender_timeout = '10s'
@@ -355,8 +356,7 @@ END-OF-FILE
 
 put main 0755 root root nftables /etc/nftables.conf <<'END-OF-FILE'
 #!/usr/sbin/nft -f
-# The machine's own packet filter, behind Hetzner's firewall: what the plan's list of flows does not name is dropped.
-# Only this table is replaced on reload; rules of other programs stay.
+# Explained in ops/common/nftables.conf.tmpl.
 
 table inet chitlaq
 delete table inet chitlaq
@@ -369,12 +369,10 @@ table inet chitlaq {
     ct state invalid drop
     iifname "lo" accept
 
-    # Path MTU discovery and unreachable peers, also for packets conntrack does not know.
     icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
     icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, mld-listener-query } accept
 
-    # Addresses come by DHCP; an answer may be sent to an address conntrack has not seen.
     udp sport 67 udp dport 68 accept
     ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
 
@@ -386,7 +384,6 @@ table inet chitlaq {
     ip6 saddr { 2400:cb00::/32, 2606:4700::/32, 2803:f800::/32, 2405:b500::/32, 2405:8100::/32, 2a06:98c0::/29, 2c0f:f248::/32 } tcp dport 443 accept comment "HTTPS from the edge"
   }
 
-  # Pods have no business with the metadata service either; their other ways are the cluster's own affair.
   chain forward {
     type filter hook forward priority filter; policy accept;
   }
@@ -394,7 +391,6 @@ table inet chitlaq {
   chain output {
     type filter hook output priority filter; policy accept;
 
-    # The metadata service hands out this machine's user-data; only root has business there.
     ip daddr 169.254.169.254 meta skuid != 0 reject with icmp type admin-prohibited
   }
 }
@@ -449,14 +445,14 @@ server {
   proxy_set_header X-Forwarded-Proto https;
   proxy_set_header X-Request-ID $request_id;
   proxy_set_header Connection "";
-  proxy_connect_timeout 2s;
-  proxy_send_timeout 30s;
-  proxy_read_timeout 60s;
+  proxy_connect_timeout 1s;
+  proxy_send_timeout 15s;
+  proxy_read_timeout 15s;
   # A second machine is asked when the first cannot be reached or says it is not ready. A request that was already sent
   # is repeated only when its method may be (nginx repeats no POST).
   proxy_next_upstream error timeout http_503;
   proxy_next_upstream_tries 2;
-  proxy_next_upstream_timeout 10s;
+  proxy_next_upstream_timeout 20s;
 
   # For operators on the private side, not for the world.
   location = /metrics { return 404; }
@@ -575,11 +571,9 @@ http {
   upstream app {
     zone app 256k;
     least_conn;
-    # A machine that failed twice is left alone for five seconds.
-    server 127.0.0.1:8080 max_fails=2 fail_timeout=5s;
-    keepalive 128;
-    # Shorter than the application keeps idle connections, so that nginx never writes to one that is being closed.
-    keepalive_timeout 5s;
+    # Two seconds delay few visitors when a machine is dead, and in a rolling restart end before the next one stops.
+    server 127.0.0.1:8080 max_fails=2 fail_timeout=2s;
+    # None is kept open: after a power loss a kept one swallows a request, a new one fails within a second.
   }
 
   include /etc/nginx/chitlaq.conf;
@@ -612,7 +606,7 @@ log-path=/var/log/pgbackrest
 
 [global:archive-push]
 process-max=2
-# PostgreSQL waits for its last segment when it stops, so a storage that is away must not hold up a switchover for long.
+# See archive-push.
 archive-timeout=15
 
 [chitlaq]
@@ -1431,6 +1425,27 @@ fi
 log "$PRIVATE_IP on $interface"
 END-OF-FILE
 
+put main 0755 root root none /usr/local/lib/chitlaq/pgbackrest-push <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/database/archive-push.sh.
+set -euo pipefail
+
+source /etc/chitlaq/database.env
+
+pgbackrest --stanza=chitlaq archive-push "$1" &
+for ((tenths = 0; ; tenths++)); do
+  code=1 limit=600
+  if ! mapfile -t note 2>/dev/null <"$DATA_DIRECTORY/postmaster.pid" || ! kill -0 "${note[0]:-}" 2>/dev/null; then
+    limit=30
+  elif [[ ${note[7]:-} == stopping* ]]; then
+    code=130 limit=5
+  fi
+  if ((tenths > limit)) || ! kill -0 $! 2>/dev/null; then break; fi
+  sleep 0.1
+done
+if kill $! 2>/dev/null || ! wait $!; then exit "$code"; fi
+END-OF-FILE
+
 put main 0755 root root none /usr/local/lib/chitlaq/restic <<'END-OF-FILE'
 #!/bin/bash
 # Explained in ops/backup/restic.sh.
@@ -1703,7 +1718,8 @@ pgbackrest_chitlaq() { as_postgres pgbackrest --stanza=chitlaq "$@"; }
   exit 0
 }
 
-pgbackrest_chitlaq stanza-create
+pgbackrest_chitlaq stanza-create ||
+  fail "no backups like this; are those of a lost database there? then chitlaq-restore --yes"
 if [[ $kind == ensure ]]; then
   [[ $(pgbackrest_chitlaq info --output=json | jq '[.[].backup[]?] | length') == 0 ]] || exit 0
   kind=full
@@ -1919,8 +1935,9 @@ well() {
 }
 
 content=$(cat "$fileset" - <<<"$secrets ${release[*]}" | sha256sum)
+[[ $(cat "$state/delivered.sum" 2>/dev/null) != "$content" ]] || exit 0
 if [[ $(cat "$state/delivery.sum" 2>/dev/null) != "$content" ]]; then
-  well >"$state/delivery.well"
+  if [[ -e $state/activated ]]; then well; fi >"$state/delivery.well"
   (umask 077 && printf '%s\n' "$content" >"$state/delivery.sum")
 fi
 
@@ -1944,7 +1961,8 @@ while :; do
   ((SECONDS < end)) || fail "worse than before for ${patience} s: ${lost//$'\n'/, }; see chitlaq-health and journalctl"
   sleep 2
 done
-rm -f "$state/delivery.sum" "$state/delivery.well"
+mv -f "$state/delivery.sum" "$state/delivered.sum"
+rm -f "$state/delivery.well"
 log "delivered"
 END-OF-FILE
 

@@ -224,8 +224,7 @@ END-OF-FILE
 
 put main 0755 root root nftables /etc/nftables.conf <<'END-OF-FILE'
 #!/usr/sbin/nft -f
-# The machine's own packet filter, behind Hetzner's firewall: what the plan's list of flows does not name is dropped.
-# Only this table is replaced on reload; rules of other programs stay.
+# Explained in ops/common/nftables.conf.tmpl.
 
 table inet chitlaq
 delete table inet chitlaq
@@ -238,12 +237,10 @@ table inet chitlaq {
     ct state invalid drop
     iifname "lo" accept
 
-    # Path MTU discovery and unreachable peers, also for packets conntrack does not know.
     icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
     icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, mld-listener-query } accept
 
-    # Addresses come by DHCP; an answer may be sent to an address conntrack has not seen.
     udp sport 67 udp dport 68 accept
     ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
 
@@ -260,7 +257,6 @@ table inet chitlaq {
     ip saddr { 10.0.4.11 } tcp dport 2380 accept comment "the third etcd vote stands beside Redis"
   }
 
-  # Pods have no business with the metadata service either; their other ways are the cluster's own affair.
   chain forward {
     type filter hook forward priority filter; policy accept;
   }
@@ -268,7 +264,6 @@ table inet chitlaq {
   chain output {
     type filter hook output priority filter; policy accept;
 
-    # The metadata service hands out this machine's user-data; only root has business there.
     ip daddr 169.254.169.254 meta skuid != 0 reject with icmp type admin-prohibited
   }
 }
@@ -379,7 +374,8 @@ postgresql:
     checkpoint_completion_target: 0.9
     wal_compression: zstd
     archive_mode: "on"
-    archive_command: pgbackrest --stanza=chitlaq archive-push %p
+    archive_command: /usr/local/lib/chitlaq/pgbackrest-push "%p"
+    wal_retrieve_retry_interval: 1s
     archive_timeout: 60s
     max_slot_wal_keep_size: 8GB
     wal_sender_timeout: 10s
@@ -476,7 +472,7 @@ log-path=/var/log/pgbackrest
 
 [global:archive-push]
 process-max=2
-# PostgreSQL waits for its last segment when it stops, so a storage that is away must not hold up a switchover for long.
+# See archive-push.
 archive-timeout=15
 
 [chitlaq]
@@ -971,6 +967,19 @@ AWS_SECRET_ACCESS_KEY=$(secret s3-secret-key)
 EOT
 END-OF-FILE
 
+put main 0755 root root none /usr/local/lib/chitlaq/activate.d/15-etcd <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/database/etcd-activate.sh.
+set -euo pipefail
+
+known=/var/lib/chitlaq/etcd-authorities.sum
+now=$(sha256sum </etc/chitlaq/secrets/ca.crt)
+if [[ -e $known && $(<"$known") != "$now" ]] && systemctl is-active --quiet etcd.service; then
+  systemctl --no-block restart etcd.service
+fi
+printf '%s\n' "$now" >"$known"
+END-OF-FILE
+
 put main 0755 root root none /usr/local/lib/chitlaq/activate.d/20-database <<'END-OF-FILE'
 #!/bin/bash
 # Explained in ops/database/activate.sh.
@@ -1008,9 +1017,20 @@ set -euo pipefail
 
 source /etc/chitlaq/database.env
 
+is_promoted() { curl -fs -m 1 -o /dev/null --cacert /etc/chitlaq/secrets/ca.crt "$PATRONI_URL/leader"; }
+
 [[ $1 != *.history ]] || exit 1
-if curl -fs -m 1 -o /dev/null --cacert /etc/chitlaq/secrets/ca.crt "$PATRONI_URL/leader"; then exit 1; fi
-exec timeout 3 pgbackrest --stanza=chitlaq archive-get "$1" "$2"
+if is_promoted; then exit 1; fi
+timeout 3 pgbackrest --stanza=chitlaq archive-get "$1" "$2" &
+fetch=$!
+while kill -0 "$fetch" 2>/dev/null; do
+  if is_promoted; then
+    kill "$fetch" 2>/dev/null || true
+    exit 1
+  fi
+  sleep 0.1
+done
+wait "$fetch"
 END-OF-FILE
 
 put main 0755 root root none /usr/local/lib/chitlaq/database <<'END-OF-FILE'
@@ -1228,6 +1248,27 @@ if [[ $PUBLIC == no ]]; then
   ip route replace default via "$NETWORK_GATEWAY" dev "$interface" onlink
 fi
 log "$PRIVATE_IP on $interface"
+END-OF-FILE
+
+put main 0755 root root none /usr/local/lib/chitlaq/pgbackrest-push <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/database/archive-push.sh.
+set -euo pipefail
+
+source /etc/chitlaq/database.env
+
+pgbackrest --stanza=chitlaq archive-push "$1" &
+for ((tenths = 0; ; tenths++)); do
+  code=1 limit=600
+  if ! mapfile -t note 2>/dev/null <"$DATA_DIRECTORY/postmaster.pid" || ! kill -0 "${note[0]:-}" 2>/dev/null; then
+    limit=30
+  elif [[ ${note[7]:-} == stopping* ]]; then
+    code=130 limit=5
+  fi
+  if ((tenths > limit)) || ! kill -0 $! 2>/dev/null; then break; fi
+  sleep 0.1
+done
+if kill $! 2>/dev/null || ! wait $!; then exit "$code"; fi
 END-OF-FILE
 
 put main 0755 root root none /usr/local/lib/chitlaq/restic <<'END-OF-FILE'
@@ -1497,7 +1538,8 @@ pgbackrest_chitlaq() { as_postgres pgbackrest --stanza=chitlaq "$@"; }
   exit 0
 }
 
-pgbackrest_chitlaq stanza-create
+pgbackrest_chitlaq stanza-create ||
+  fail "no backups like this; are those of a lost database there? then chitlaq-restore --yes"
 if [[ $kind == ensure ]]; then
   [[ $(pgbackrest_chitlaq info --output=json | jq '[.[].backup[]?] | length') == 0 ]] || exit 0
   kind=full
@@ -1713,8 +1755,9 @@ well() {
 }
 
 content=$(cat "$fileset" - <<<"$secrets ${release[*]}" | sha256sum)
+[[ $(cat "$state/delivered.sum" 2>/dev/null) != "$content" ]] || exit 0
 if [[ $(cat "$state/delivery.sum" 2>/dev/null) != "$content" ]]; then
-  well >"$state/delivery.well"
+  if [[ -e $state/activated ]]; then well; fi >"$state/delivery.well"
   (umask 077 && printf '%s\n' "$content" >"$state/delivery.sum")
 fi
 
@@ -1738,7 +1781,8 @@ while :; do
   ((SECONDS < end)) || fail "worse than before for ${patience} s: ${lost//$'\n'/, }; see chitlaq-health and journalctl"
   sleep 2
 done
-rm -f "$state/delivery.sum" "$state/delivery.well"
+mv -f "$state/delivery.sum" "$state/delivered.sum"
+rm -f "$state/delivery.well"
 log "delivered"
 END-OF-FILE
 
@@ -1787,6 +1831,33 @@ while :; do
 done
 jq -R -n -c '[inputs | split("\t") | {key: .[0], value: .[1]}] | from_entries' <<<"$results"
 exit "$status"
+END-OF-FILE
+
+put main 0755 root root none /usr/local/sbin/chitlaq-rejoin <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/backup/rejoin.sh.
+set -euo pipefail
+source "$(dirname "$0")/../lib/chitlaq/lib.sh"
+source /etc/chitlaq/machine.env
+source /etc/chitlaq/database.env
+
+[[ ${1:-} == --yes ]] || fail "this gives up $DATA_DIRECTORY; add --yes"
+as_postgres() { runuser -u postgres -- "$@"; }
+
+leader=$(as_postgres patronictl -c /etc/patroni/config.yml list -f json |
+  jq -r 'first(.[] | select(.Role == "Leader").Member) // ""')
+[[ -n $leader && $leader != "$MACHINE" ]] || fail "no other member leads (leader: ${leader:-none}); restore there first"
+
+systemctl stop chitlaq-database.service patroni.service
+[[ ! -f $DATA_DIRECTORY/postmaster.pid ]] ||
+  as_postgres /usr/lib/postgresql/17/bin/pg_ctl -D "$DATA_DIRECTORY" -m fast -w stop || true
+if [[ -d $DATA_DIRECTORY ]]; then
+  rm -rf --one-file-system "$DATA_DIRECTORY.before-rejoin"
+  mv -T "$DATA_DIRECTORY" "$DATA_DIRECTORY.before-rejoin"
+fi
+systemctl start patroni.service
+systemctl restart --no-block chitlaq-database.service
+log "copying the database of $leader; the former data is in $DATA_DIRECTORY.before-rejoin until you remove it"
 END-OF-FILE
 
 put main 0755 root root none /usr/local/sbin/chitlaq-restore <<'END-OF-FILE'

@@ -119,8 +119,7 @@ END-OF-FILE
 
 put main 0755 root root nftables /etc/nftables.conf <<'END-OF-FILE'
 #!/usr/sbin/nft -f
-# The machine's own packet filter, behind Hetzner's firewall: what the plan's list of flows does not name is dropped.
-# Only this table is replaced on reload; rules of other programs stay.
+# Explained in ops/common/nftables.conf.tmpl.
 
 table inet chitlaq
 delete table inet chitlaq
@@ -133,12 +132,10 @@ table inet chitlaq {
     ct state invalid drop
     iifname "lo" accept
 
-    # Path MTU discovery and unreachable peers, also for packets conntrack does not know.
     icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
     icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, mld-listener-query } accept
 
-    # Addresses come by DHCP; an answer may be sent to an address conntrack has not seen.
     udp sport 67 udp dport 68 accept
     ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
 
@@ -151,7 +148,6 @@ table inet chitlaq {
     ip6 saddr { 2400:cb00::/32, 2606:4700::/32, 2803:f800::/32, 2405:b500::/32, 2405:8100::/32, 2a06:98c0::/29, 2c0f:f248::/32 } tcp dport 443 accept comment "HTTPS from the edge"
   }
 
-  # Pods have no business with the metadata service either; their other ways are the cluster's own affair.
   chain forward {
     type filter hook forward priority filter; policy accept;
   }
@@ -159,7 +155,6 @@ table inet chitlaq {
   chain output {
     type filter hook output priority filter; policy accept;
 
-    # The metadata service hands out this machine's user-data; only root has business there.
     ip daddr 169.254.169.254 meta skuid != 0 reject with icmp type admin-prohibited
   }
 }
@@ -238,14 +233,14 @@ server {
   proxy_set_header X-Forwarded-Proto https;
   proxy_set_header X-Request-ID $request_id;
   proxy_set_header Connection "";
-  proxy_connect_timeout 2s;
-  proxy_send_timeout 30s;
-  proxy_read_timeout 60s;
+  proxy_connect_timeout 1s;
+  proxy_send_timeout 15s;
+  proxy_read_timeout 15s;
   # A second machine is asked when the first cannot be reached or says it is not ready. A request that was already sent
   # is repeated only when its method may be (nginx repeats no POST).
   proxy_next_upstream error timeout http_503;
   proxy_next_upstream_tries 2;
-  proxy_next_upstream_timeout 10s;
+  proxy_next_upstream_timeout 20s;
 
   # For operators on the private side, not for the world.
   location = /metrics { return 404; }
@@ -364,12 +359,10 @@ http {
   upstream app {
     zone app 256k;
     least_conn;
-    # A machine that failed twice is left alone for five seconds.
-    server 10.0.2.11:8080 max_fails=2 fail_timeout=5s;
-    server 10.0.2.12:8080 max_fails=2 fail_timeout=5s;
-    keepalive 128;
-    # Shorter than the application keeps idle connections, so that nginx never writes to one that is being closed.
-    keepalive_timeout 5s;
+    # Two seconds delay few visitors when a machine is dead, and in a rolling restart end before the next one stops.
+    server 10.0.2.11:8080 max_fails=2 fail_timeout=2s;
+    server 10.0.2.12:8080 max_fails=2 fail_timeout=2s;
+    # None is kept open: after a power loss a kept one swallows a request, a new one fails within a second.
   }
 
   include /etc/nginx/chitlaq.conf;
@@ -421,6 +414,8 @@ END-OF-FILE
 put main 0644 root root sysctl /etc/sysctl.d/61-chitlaq-gateway.conf <<'END-OF-FILE'
 # This machine forwards what the machines without a public address send out.
 net.ipv4.ip_forward = 1
+# nginx makes a new connection per request: ports of finished ones are free again after a second (tcp(7)).
+net.ipv4.tcp_tw_reuse = 1
 END-OF-FILE
 
 put main 0644 root root restart:systemd-journald.service /etc/systemd/journald.conf.d/chitlaq.conf <<'END-OF-FILE'
@@ -894,8 +889,9 @@ well() {
 }
 
 content=$(cat "$fileset" - <<<"$secrets ${release[*]}" | sha256sum)
+[[ $(cat "$state/delivered.sum" 2>/dev/null) != "$content" ]] || exit 0
 if [[ $(cat "$state/delivery.sum" 2>/dev/null) != "$content" ]]; then
-  well >"$state/delivery.well"
+  if [[ -e $state/activated ]]; then well; fi >"$state/delivery.well"
   (umask 077 && printf '%s\n' "$content" >"$state/delivery.sum")
 fi
 
@@ -919,7 +915,8 @@ while :; do
   ((SECONDS < end)) || fail "worse than before for ${patience} s: ${lost//$'\n'/, }; see chitlaq-health and journalctl"
   sleep 2
 done
-rm -f "$state/delivery.sum" "$state/delivery.well"
+mv -f "$state/delivery.sum" "$state/delivered.sum"
+rm -f "$state/delivery.well"
 log "delivered"
 END-OF-FILE
 

@@ -220,8 +220,7 @@ END-OF-FILE
 
 put main 0755 root root nftables /etc/nftables.conf <<'END-OF-FILE'
 #!/usr/sbin/nft -f
-# The machine's own packet filter, behind Hetzner's firewall: what the plan's list of flows does not name is dropped.
-# Only this table is replaced on reload; rules of other programs stay.
+# Explained in ops/common/nftables.conf.tmpl.
 
 table inet chitlaq
 delete table inet chitlaq
@@ -234,12 +233,10 @@ table inet chitlaq {
     ct state invalid drop
     iifname "lo" accept
 
-    # Path MTU discovery and unreachable peers, also for packets conntrack does not know.
     icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
     icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, mld-listener-query } accept
 
-    # Addresses come by DHCP; an answer may be sent to an address conntrack has not seen.
     udp sport 67 udp dport 68 accept
     ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
 
@@ -251,7 +248,6 @@ table inet chitlaq {
     ip saddr { 10.0.2.11, 10.0.2.12 } tcp dport 6379 accept comment "sessions, cache and queues"
   }
 
-  # Pods have no business with the metadata service either; their other ways are the cluster's own affair.
   chain forward {
     type filter hook forward priority filter; policy accept;
   }
@@ -259,7 +255,6 @@ table inet chitlaq {
   chain output {
     type filter hook output priority filter; policy accept;
 
-    # The metadata service hands out this machine's user-data; only root has business there.
     ip daddr 169.254.169.254 meta skuid != 0 reject with icmp type admin-prohibited
   }
 }
@@ -520,6 +515,19 @@ put_file /etc/chitlaq/rendered/restic.env 0600 root root <<EOT
 AWS_ACCESS_KEY_ID=$(secret s3-access-key)
 AWS_SECRET_ACCESS_KEY=$(secret s3-secret-key)
 EOT
+END-OF-FILE
+
+put main 0755 root root none /usr/local/lib/chitlaq/activate.d/15-etcd <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/database/etcd-activate.sh.
+set -euo pipefail
+
+known=/var/lib/chitlaq/etcd-authorities.sum
+now=$(sha256sum </etc/chitlaq/secrets/ca.crt)
+if [[ -e $known && $(<"$known") != "$now" ]] && systemctl is-active --quiet etcd.service; then
+  systemctl --no-block restart etcd.service
+fi
+printf '%s\n' "$now" >"$known"
 END-OF-FILE
 
 put main 0755 root root none /usr/local/lib/chitlaq/activate.d/40-redis <<'END-OF-FILE'
@@ -1008,8 +1016,9 @@ well() {
 }
 
 content=$(cat "$fileset" - <<<"$secrets ${release[*]}" | sha256sum)
+[[ $(cat "$state/delivered.sum" 2>/dev/null) != "$content" ]] || exit 0
 if [[ $(cat "$state/delivery.sum" 2>/dev/null) != "$content" ]]; then
-  well >"$state/delivery.well"
+  if [[ -e $state/activated ]]; then well; fi >"$state/delivery.well"
   (umask 077 && printf '%s\n' "$content" >"$state/delivery.sum")
 fi
 
@@ -1033,7 +1042,8 @@ while :; do
   ((SECONDS < end)) || fail "worse than before for ${patience} s: ${lost//$'\n'/, }; see chitlaq-health and journalctl"
   sleep 2
 done
-rm -f "$state/delivery.sum" "$state/delivery.well"
+mv -f "$state/delivery.sum" "$state/delivered.sum"
+rm -f "$state/delivery.well"
 log "delivered"
 END-OF-FILE
 

@@ -209,8 +209,7 @@ END-OF-FILE
 
 put main 0755 root root nftables /etc/nftables.conf <<'END-OF-FILE'
 #!/usr/sbin/nft -f
-# The machine's own packet filter, behind Hetzner's firewall: what the plan's list of flows does not name is dropped.
-# Only this table is replaced on reload; rules of other programs stay.
+# Explained in ops/common/nftables.conf.tmpl.
 
 table inet chitlaq
 delete table inet chitlaq
@@ -223,12 +222,10 @@ table inet chitlaq {
     ct state invalid drop
     iifname "lo" accept
 
-    # Path MTU discovery and unreachable peers, also for packets conntrack does not know.
     icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
     icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, mld-listener-query } accept
 
-    # Addresses come by DHCP; an answer may be sent to an address conntrack has not seen.
     udp sport 67 udp dport 68 accept
     ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
 
@@ -243,7 +240,6 @@ table inet chitlaq {
     ip saddr { 10.0.3.11, 10.0.3.12 } tcp dport 26379 accept comment "the third Sentinel votes"
   }
 
-  # Pods have no business with the metadata service either; their other ways are the cluster's own affair.
   chain forward {
     type filter hook forward priority filter; policy accept;
   }
@@ -251,7 +247,6 @@ table inet chitlaq {
   chain output {
     type filter hook output priority filter; policy accept;
 
-    # The metadata service hands out this machine's user-data; only root has business there.
     ip daddr 169.254.169.254 meta skuid != 0 reject with icmp type admin-prohibited
   }
 }
@@ -949,8 +944,9 @@ well() {
 }
 
 content=$(cat "$fileset" - <<<"$secrets ${release[*]}" | sha256sum)
+[[ $(cat "$state/delivered.sum" 2>/dev/null) != "$content" ]] || exit 0
 if [[ $(cat "$state/delivery.sum" 2>/dev/null) != "$content" ]]; then
-  well >"$state/delivery.well"
+  if [[ -e $state/activated ]]; then well; fi >"$state/delivery.well"
   (umask 077 && printf '%s\n' "$content" >"$state/delivery.sum")
 fi
 
@@ -974,7 +970,8 @@ while :; do
   ((SECONDS < end)) || fail "worse than before for ${patience} s: ${lost//$'\n'/, }; see chitlaq-health and journalctl"
   sleep 2
 done
-rm -f "$state/delivery.sum" "$state/delivery.well"
+mv -f "$state/delivery.sum" "$state/delivered.sum"
+rm -f "$state/delivery.well"
 log "delivered"
 END-OF-FILE
 

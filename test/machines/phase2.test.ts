@@ -1,0 +1,80 @@
+/** Phase 2 on booted machines: into service with one update, changed, extended, and back after every reboot. */
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { createProgress } from "../../cli/progress.ts";
+import { prepareDelivery } from "../../cli/secrets/local.ts";
+import { bootState } from "../../local/machines/access.ts";
+import { differences, fingerprintOf } from "./fingerprint.ts";
+import { registerPerson } from "./person.ts";
+import { startProbe } from "./probe.ts";
+import { emptyStage, skip, waitFor } from "./stage.ts";
+
+const silent = createProgress({ quiet: true, stream: process.stderr });
+
+/** The goal is 60 s on two free cores; three times as much shows a fault and not a busy host. */
+const upLimitSeconds = 180;
+
+const secondKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIP+3XFBpHo8ij8145QBL0KO8fH6aAq1aMWxpp2346yR6 second";
+
+it("phase 2 on booted machines", { skip }, async (t) => {
+  const stage = await emptyStage(t, "phase2");
+  await prepareDelivery(stage.project.local, stage.stack, silent);
+  const servers = await stage.servers();
+
+  await t.test("one update brings all machines into service", async (u) => {
+    const began = performance.now();
+    await stage.up();
+    const seconds = (performance.now() - began) / 1000;
+    const boots = servers.map((server) => {
+      const boot = bootState(stage.machine(server));
+      return `${server} ${boot.phase === "ready" ? `${boot.seconds.toFixed(0)} s` : boot.phase}`;
+    });
+    u.diagnostic(`${servers.length} machines healthy after ${seconds.toFixed(0)} s; booted: ${boots.join(", ")}`);
+    await stage.healthy(servers, 5);
+    assert.ok(seconds <= upLimitSeconds, `${seconds} s`);
+  });
+
+  await t.test("requests go through the edge and the load balancer to both application machines and back", async () => {
+    const person = await registerPerson(stage);
+    assert.equal(await person.read(await person.post("hello")), "hello");
+    assert.ok(await person.isLoggedIn());
+    assert.equal((await stage.visit("/healthz", { bare: true })).status, 400, "no certificate, no service");
+  });
+
+  await t.test("a second update changes nothing", async () => {
+    await stage.up("--expect-no-changes");
+  });
+
+  await t.test("a machine built today and one built earlier and changed since are alike", async () => {
+    const { ssh } = stage.platform() as { readonly ssh: { readonly publicKeys: object } };
+    stage.configure({ ssh: { ...ssh, publicKeys: { ...ssh.publicKeys, second: secondKey } } });
+    await stage.up();
+    await stage.up("--replace", await stage.urn("api-2-server"));
+    await stage.healthy(["api-1", "api-2"]);
+    const both = ["api-1", "api-2"];
+    const [old, fresh] = await Promise.all(both.map((server) => fingerprintOf(stage, server, both)));
+    assert.ok(old !== undefined && fresh !== undefined);
+    assert.deepEqual(differences(old, fresh), []);
+  });
+
+  await t.test("every machine in turn comes back by itself after a reboot", async (u) => {
+    const person = await registerPerson(stage);
+    const post = await person.post("before the reboots");
+    for (const server of servers) {
+      const probe = startProbe(stage, "/healthz");
+      await stage.reboot(server);
+      await stage.healthy();
+      const { longestGapSeconds, failed } = await probe.stop();
+      u.diagnostic(`${server}: ${failed} failed requests, ${longestGapSeconds.toFixed(1)} s without an answer`);
+      if (server.startsWith("db-")) {
+        const roles = "runuser -u postgres -- patronictl -c /etc/patroni/config.yml list -f json | jq -r '.[].Role'";
+        await waitFor("a standby in step", async () => {
+          const found = await stage.sh("db-1", roles);
+          return (found.includes("Leader") && found.includes("Sync Standby")) || found;
+        });
+      }
+    }
+    await waitFor("the post to be read", async () => (await person.read(post)) === "before the reboots");
+    await stage.up("--expect-no-changes");
+  });
+});

@@ -1,0 +1,101 @@
+/**
+ * Phase 2 with a Redis replica while its stateless parts and Redis fail, seen by visitors at the load balancer. Requests
+ * that fail are counted; the edge in front would try some of them again.
+ */
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { registerPerson } from "./person.ts";
+import { startProbe } from "./probe.ts";
+import { openStage, type Stage, skip, waitFor } from "./stage.ts";
+
+/** From the last answer with a session to the first one after it. */
+const redisLimitSeconds = 8;
+const trials = 2;
+/** How long visitors come while an application machine is away. */
+const outageSeconds = 8;
+
+const sentinel =
+  "VALKEYCLI_AUTH=$(cat /etc/chitlaq/secrets/valkey-sentinel-password) REDISCLI_AUTH=$(cat /etc/chitlaq/secrets/valkey-sentinel-password) valkey-cli --no-auth-warning -p 26379";
+
+/** Name of the server that the Sentinels call the primary. */
+async function redisPrimary(stage: Stage, asked: string): Promise<string> {
+  const [name] = (await stage.sh(asked, `${sentinel} SENTINEL MASTERS | head -n 2 | tail -n 1`)).split("\n");
+  const address = (await stage.sh(asked, `${sentinel} SENTINEL GET-MASTER-ADDR-BY-NAME ${name} | head -n 1`)).trim();
+  const { machines } = await stage.plan();
+  const found = machines.find(({ privateIp }) => privateIp === address);
+  assert.ok(found !== undefined, `${address} is no machine's address`);
+  return found.name;
+}
+
+/** Several at once, so that a request that hangs does not hide others that fail; below the limit of 20 a second per client. */
+const startProbes = (stage: Stage, path: string) => Array.from({ length: 4 }, () => startProbe(stage, path, 250));
+
+async function totals(probes: ReturnType<typeof startProbes>) {
+  const seen = await Promise.all(probes.map((probe) => probe.stop()));
+  return {
+    requests: seen.reduce((sum, { requests }) => sum + requests, 0),
+    failed: seen.reduce((sum, { failed }) => sum + failed, 0),
+    failures: seen.flatMap(({ failures }) => failures),
+    longest: Math.max(...seen.map(({ longestGapSeconds }) => longestGapSeconds)),
+  };
+}
+
+it("visitors are served while machines come and go", { skip }, async (t) => {
+  const stage = await openStage(t, "phase2", { platform: { redis: { replica: true } } });
+  await stage.healthy();
+  const person = await registerPerson(stage);
+
+  await t.test("an application machine is drained and returns: no request fails", async (u) => {
+    const probes = startProbes(stage, "/healthz");
+    await stage.sh("api-1", "chitlaq-drain on");
+    assert.equal(await stage.sh("api-1", "chitlaq-drain status"), "drained");
+    assert.ok(await person.isLoggedIn());
+    await stage.sh("api-1", "chitlaq-drain off");
+    const { requests, failed } = await totals(probes);
+    u.diagnostic(`${failed} of ${requests} requests failed`);
+    assert.ok(requests > 20);
+    assert.equal(failed, 0);
+  });
+
+  await t.test("an application machine loses power and returns", async (u) => {
+    const probes = startProbes(stage, "/healthz");
+    await stage.powerLoss("api-2");
+    await sleep(outageSeconds * 1000);
+    await stage.power("api-2", "on");
+    await stage.healthy(["api-2"]);
+    const { requests, failed, failures, longest } = await totals(probes);
+    u.diagnostic(`${failed} of ${requests} requests failed, ${longest.toFixed(1)} s without an answer at most`);
+    // What ran there when the power went cannot be saved; the next requests go elsewhere.
+    assert.ok(failed / requests < 0.05, failures.join("\n"));
+  });
+
+  for (let trial = 1; trial <= trials; trial += 1) {
+    await t.test(`Redis fails over and the sessions are still there (${trial})`, async (u) => {
+      const primary = await redisPrimary(stage, "db-1");
+      let answered = performance.now();
+      let longest = 0;
+      const asks = (async () => {
+        for (const end = performance.now() + 60_000; performance.now() < end && longest < 1000; ) {
+          // The platform takes 20 requests a second from one client.
+          await sleep(100);
+          const known = await person.isLoggedIn().catch(() => false);
+          if (!known) continue;
+          longest = Math.max(longest, performance.now() - answered);
+          answered = performance.now();
+        }
+      })();
+      await stage.powerLoss(primary);
+      try {
+        await waitFor("the Sentinels to agree", async () => (await redisPrimary(stage, "db-1")) !== primary);
+        await asks;
+      } finally {
+        await stage.power(primary, "on");
+        await stage.healthy();
+      }
+      u.diagnostic(`${primary} died: ${(longest / 1000).toFixed(1)} s without a session`);
+      assert.ok(await person.isLoggedIn(), "the session of before the failure");
+      assert.ok(longest / 1000 <= redisLimitSeconds, `${longest / 1000} s`);
+    });
+  }
+});
