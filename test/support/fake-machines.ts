@@ -10,6 +10,7 @@ import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
 import ssh2, { type Connection, type Server, type Session, type SFTPWrapper } from "ssh2";
+import { createSshKey } from "../../cli/secrets/keys.ts";
 
 export type Note =
   | { readonly kind: "copy"; readonly host: string; readonly path: string; readonly text: string }
@@ -99,7 +100,7 @@ class Machine {
 /** Starts the notes; everything ends with the test. */
 export async function startFakeMachines(t: Pick<TestContext, "after">): Promise<FakeMachines> {
   const folder = mkdtempSync(join(tmpdir(), "chitlaq-fake-"));
-  const hostKey = ssh2.utils.generateKeyPairSync("ed25519").private;
+  const hostKey = createSshKey("host").privateKey;
   const machines = new Map<string, Machine>();
   const dialled = new Set<string>();
   const sockets = new Set<Socket>();

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import ssh2 from "ssh2";
+import { createSshKey } from "../../cli/secrets/keys.ts";
 
 const sshd = "/usr/sbin/sshd";
 
@@ -58,11 +58,11 @@ const configuration = (folder: string, extra: readonly string[]): string =>
 export async function startSshd(t: Pick<TestContext, "after">, options: SshServerOptions = {}): Promise<SshServer> {
   prepareHost();
   const folder = mkdtempSync(join(tmpdir(), "chitlaq-sshd-"));
-  const host = ssh2.utils.generateKeyPairSync("ed25519");
-  const client = ssh2.utils.generateKeyPairSync("ed25519", { comment: "test" });
+  const host = createSshKey("host");
+  const client = createSshKey("test");
   const config = join(folder, "sshd_config");
-  writeFileSync(join(folder, "host_key"), host.private, { mode: 0o600 });
-  writeFileSync(join(folder, "authorized_keys"), `${client.public}\n`, { mode: 0o600 });
+  writeFileSync(join(folder, "host_key"), host.privateKey, { mode: 0o600 });
+  writeFileSync(join(folder, "authorized_keys"), `${client.publicKey}\n`, { mode: 0o600 });
   writeFileSync(config, configuration(folder, options.config ?? []));
   const checked = spawnSync(sshd, ["-t", "-f", config], { encoding: "utf8" });
   if (checked.status !== 0) throw new Error(`sshd -t: ${checked.stderr}`);
@@ -93,9 +93,9 @@ export async function startSshd(t: Pick<TestContext, "after">, options: SshServe
   return {
     port: (server.address() as AddressInfo).port,
     user: userInfo().username,
-    privateKey: client.private,
-    publicKey: client.public,
-    hostKey: host.public,
+    privateKey: client.privateKey,
+    publicKey: client.publicKey,
+    hostKey: host.publicKey,
     forwards: () =>
       [...lines().matchAll(/server_request_direct_tcpip: .* target (\S+) port (\d+)/g)].map(
         ([, to, on]) => `${to}:${on}`,
