@@ -34,7 +34,7 @@ type Options = {
   readonly parentPid: number | undefined;
 };
 
-type RunningDriver = MachineDriver & { close(): Promise<void> };
+type RunningDriver = MachineDriver & { stopMachines(): Promise<void>; close(): Promise<void> };
 
 class UsageError extends Error {
   override name = "UsageError";
@@ -95,7 +95,8 @@ function openContext(stateDir: string): LocalContext {
 }
 
 async function openDriver(options: Options): Promise<RunningDriver> {
-  if (!options.machines) return { ...noMachines, close: () => Promise.resolve() };
+  const nothing = () => Promise.resolve();
+  if (!options.machines) return { ...noMachines, stopMachines: nothing, close: nothing };
   const { createMachineDriver } = await import("./machines/driver.ts");
   return createMachineDriver({ stateDir: options.stateDir, log });
 }
@@ -179,6 +180,8 @@ async function run(options: Options): Promise<void> {
   removeEndpoints(options.stateDir);
   await Promise.all([hetzner.close(), cloudflare.close()]);
   for (const api of apis) await api.close();
+  // Before the object storage goes: a database that stops archives its last changes.
+  await driver.stopMachines();
   await internet?.close();
   await driver.close();
   closeContext(context);

@@ -110,6 +110,10 @@ const accessFaults = (plan: Plan): readonly Fault[] => [
       ]),
 ];
 
+/** Said of a stack without a delivery key: only before its machines are made is the remedy a cheap one. */
+export const noDelivery = ({ stack }: Pick<Plan, "stack">): string =>
+  `stack ${stack} has no delivery key: its machines boot and wait, and nothing is brought to them. Run ./chitlaq secrets init ${stack} before the first up; servers take SSH keys only when they are made, so later ones must be replaced (docs/runbooks/replace.md)`;
+
 /** The archive that `./chitlaq sample-app` built; null when it never ran here. */
 export const readSampleRelease = (): Release | null => {
   const record = join(import.meta.dirname, "..", ".cache", "sample-app", "release.json");

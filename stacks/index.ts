@@ -5,7 +5,7 @@ import { costOutput } from "../cost/estimate.ts";
 import { loadPriceBook } from "../cost/prices/book.ts";
 import { renderUserData } from "../ops/render/user-data.ts";
 import { buildPlan } from "../plan/build.ts";
-import { deliver, planDelivery, readSampleRelease } from "./delivery.ts";
+import { deliver, noDelivery, planDelivery, readSampleRelease } from "./delivery.ts";
 import { reportFaults } from "./faults.ts";
 import * as outputs from "./outputs.ts";
 import { createPlatform } from "./platform.ts";
@@ -24,7 +24,8 @@ const decided = reportFaults(() => {
   };
 });
 const platform = createPlatform(decided.plan, renderUserData);
-if (decided.delivery !== null) deliver(decided.plan, platform, decided.delivery);
+if (decided.delivery === null) void pulumi.log.warn(noDelivery(decided.plan));
+else deliver(decided.plan, platform, decided.delivery);
 
 export const endpoints = outputs.endpoints(decided.plan, platform);
 export const machines = outputs.machineOutputs(platform);

@@ -142,7 +142,8 @@ export async function ensureCloud(
   }
 }
 
-const stopSeconds = 30;
+/** Machines have 20 of them to shut down. */
+const stopSeconds = 45;
 
 /** Stops the cloud politely, so that its machines are shut down, and by force when it does not end. */
 export async function stopCloud(endpoints: Pick<CloudEndpoints, "pid">): Promise<void> {

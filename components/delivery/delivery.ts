@@ -7,6 +7,7 @@ import { ports } from "../../plan/ports.ts";
 import type { Plan } from "../../plan/types.ts";
 import type { Machine } from "../machine/machine.ts";
 import { connectionTo, gatewayOf, machineNamed } from "./connection.ts";
+import { explainRefusedLogin } from "./refused-login.ts";
 
 /** Secrets of one machine by the name of their file. */
 export type MachineSecrets = Readonly<Record<string, pulumi.Output<string>>>;
@@ -47,9 +48,12 @@ const healthSeconds = 600;
  * when the last of them has it: so the health of all is looked at in the end, whenever anything was changed.
  */
 export class Delivery extends pulumi.ComponentResource {
+  readonly #hooks: pulumi.ResourceHookBinding;
+
   constructor(name: string, args: DeliveryArgs, opts?: pulumi.ComponentResourceOptions) {
     const machines = args.plan.rollout.map((machine) => machineNamed(args.machines, machine, "the plan's rollout"));
     super("chitlaq:delivery:Delivery", name, {}, opts);
+    this.#hooks = explainRefusedLogin(name, args.plan.stack);
 
     const settled = this.#settled(name, args, machines);
     const delivered: command.remote.Command[] = [];
@@ -80,7 +84,7 @@ export class Delivery extends pulumi.ComponentResource {
           create: pulumi.interpolate`set -- ${ports.nodeExporter} ${addresses}\n${settle}# servers ${servers}\n`,
           ...quiet,
         },
-        { parent: this, dependsOn: [gateway, ...behind], additionalSecretOutputs: printed },
+        { parent: this, hooks: this.#hooks, dependsOn: [gateway, ...behind], additionalSecretOutputs: printed },
       ),
     ];
   }
@@ -131,7 +135,7 @@ export class Delivery extends pulumi.ComponentResource {
         // A new server under the old address has nothing of it.
         triggers: [machine.server.id],
       },
-      { parent: this, dependsOn: [...after] },
+      { parent: this, hooks: this.#hooks, dependsOn: [...after] },
     );
   }
 
@@ -151,7 +155,7 @@ export class Delivery extends pulumi.ComponentResource {
         stdin: handedOver(args.secrets(plan.name)),
         ...quiet,
       },
-      { parent: this, dependsOn: [...brought], additionalSecretOutputs: printed },
+      { parent: this, hooks: this.#hooks, dependsOn: [...brought], additionalSecretOutputs: printed },
     );
   }
 
@@ -172,7 +176,7 @@ export class Delivery extends pulumi.ComponentResource {
         stdin: handedOver(args.secrets(plan.name)),
         ...quiet,
       },
-      { parent: this, dependsOn: [...after], additionalSecretOutputs: printed },
+      { parent: this, hooks: this.#hooks, dependsOn: [...after], additionalSecretOutputs: printed },
     );
   }
 
@@ -189,7 +193,7 @@ export class Delivery extends pulumi.ComponentResource {
         create: pulumi.interpolate`chitlaq-health ${healthSeconds} # ${everything}`,
         ...quiet,
       },
-      { parent: this, dependsOn: [...after], additionalSecretOutputs: printed },
+      { parent: this, hooks: this.#hooks, dependsOn: [...after], additionalSecretOutputs: printed },
     );
   }
 }

@@ -1,8 +1,10 @@
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
+import { loadHetznerAccess } from "../../config/pulumi.ts";
 import type { Machine as MachinePlan, PrimaryIpPlan, VolumePlan } from "../../plan/types.ts";
 import { numericId } from "../names.ts";
 import { type ChildOptions, childOf } from "../options.ts";
+import { gracefulStep } from "./type-step.ts";
 
 export type MachineArgs = {
   readonly machine: MachinePlan;
@@ -117,6 +119,7 @@ const createServer = (
       ...child,
       protect: isProtected,
       ignoreChanges: bootOnly,
+      hooks: gracefulStep(`${name}-server`, machine.hostname, loadHetznerAccess()),
       // Server names are unique and the private address is taken while the old server stands.
       deleteBeforeReplace: true,
     },

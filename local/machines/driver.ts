@@ -18,9 +18,14 @@ export type MachineDriverOptions = {
 };
 
 export type LocalMachineDriver = MachineDriver & {
-  /** Pulls every plug and removes everything but the disks. */
+  /** Shuts all machines down, while what they reach on the internet can still be there. */
+  stopMachines(): Promise<void>;
+  /** Shuts down what still runs and removes everything but the disks. */
   close(): Promise<void>;
 };
+
+/** Milliseconds the machines of a cloud have to stop; `stopSeconds` in cli/local/cloud.ts must leave time for the rest. */
+const graceMs = 20_000;
 
 /** Runs the servers of the Hetzner emulator as machines of this host. Verbs on different servers run side by side. */
 class LocalMachines implements LocalMachineDriver {
@@ -142,10 +147,14 @@ class LocalMachines implements LocalMachineDriver {
     this.#fleet.onPowerChange(listener);
   }
 
+  stopMachines(): Promise<void> {
+    return this.#fleet.stopAll(graceMs);
+  }
+
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
-    await this.#fleet.stopAll();
+    await this.stopMachines();
     await this.#backbone.close();
   }
 

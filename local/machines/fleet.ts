@@ -134,8 +134,13 @@ export class Fleet {
     if (code !== 0) this.log(`server ${id}: ${script.split("\n").at(-1)}: ${stderr.trim()}`);
   }
 
-  async stopAll(): Promise<void> {
-    await Promise.all([...this.#machines.values()].map((machine) => machine.kill()));
+  /** Shuts all machines down side by side, and pulls the plug of those that are still on after `graceMs`. */
+  async stopAll(graceMs: number): Promise<void> {
+    const stop = async (machine: Machine): Promise<void> => {
+      await machine.shutDown(graceMs).catch((error: Error) => this.log(`${error.message}; its plug is pulled`));
+      await machine.kill();
+    };
+    await Promise.all([...this.#machines.values()].map(stop));
   }
 
   publish(): void {

@@ -66,22 +66,22 @@ export class Machine {
     await this.#boot(record);
   }
 
-  /** Presses the power button until the machine is off; rejects when it does not go off. */
-  async shutDown(): Promise<void> {
+  /** Presses the power button until the machine is off; rejects when it is still on after `limitMs`. */
+  async shutDown(limitMs = powerOffLimitMs): Promise<void> {
     this.#wanted = "off";
-    const deadline = Date.now() + powerOffLimitMs;
+    const deadline = Date.now() + limitMs;
     // Once more when the machine was in the middle of a reboot of its own.
     do {
-      if (Date.now() > deadline) {
+      if (Date.now() >= deadline) {
         this.#wanted = "on";
-        throw new Error(
-          `server ${this.id} is still running ${powerOffLimitMs / 1000} s after the power button was pressed`,
-        );
+        throw new Error(`server ${this.id} is still running ${limitMs / 1000} s after the power button was pressed`);
       }
       // One press may come before the machine listens.
       if (this.#running !== null && isAlive(this.#running.leader))
         process.kill(this.#running.leader.pid, powerOffSignal);
-      await Promise.race([this.#gone, sleep(powerButtonMs)]);
+      const waitMs = Math.min(powerButtonMs, Math.max(deadline - Date.now(), 0));
+      // The machine keeps this process alive, the clock must not.
+      await Promise.race([this.#gone, sleep(waitMs, undefined, { ref: false })]);
     } while (this.#running !== null);
   }
 

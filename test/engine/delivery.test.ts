@@ -30,12 +30,14 @@ const changes = (machines: FakeMachines): readonly string[] => {
   return changed;
 };
 
-/** `db-2 files`, `db-2`, `db-2 health`, in the order in which it happened. */
+/** `db-2 files`, `db-2 first`, `db-2`, `db-2 health`, in the order in which it happened. */
 const story = (machines: FakeMachines): readonly string[] =>
   machines.notes().map((note) => {
     const name = nameOf(note.host);
     if (note.kind === "copy") return `${name} ${note.path.endsWith(".sh") ? "files" : "release"}`;
-    return note.command.startsWith("chitlaq-health") ? `${name} health` : name;
+    if (note.command.startsWith("chitlaq-health")) return `${name} health`;
+    if (note.command.includes("/metrics")) return `${name} settles`;
+    return note.command.startsWith("[ ! -e /var/lib/chitlaq/activated ]") ? `${name} first` : name;
   });
 
 const secretsOf = (
@@ -96,12 +98,18 @@ it("delivers to every machine, then to those that something changed for, one at 
       const order = plan.rollout.flatMap((name) => [
         `${name} files`,
         ...(name.startsWith("api-") ? [`${name} release`] : []),
+        `${name} first`,
         name,
       ]);
-      // Both copies of a machine go side by side.
-      assert.deepEqual(changes(machines).toSorted(), order.toSorted());
+      const happened = changes(machines);
+      // New machines are set up side by side.
+      assert.deepEqual(happened.toSorted(), ["lb-1 settles", ...order].toSorted());
+      for (const name of plan.rollout) {
+        assert.ok(happened.indexOf(`${name} files`) < happened.indexOf(`${name} first`), name);
+        assert.ok(name === "lb-1" || happened.indexOf("lb-1 settles") < happened.indexOf(`${name} files`), name);
+      }
       assert.deepEqual(
-        changes(machines).filter((line) => !line.includes(" ")),
+        happened.filter((line) => !line.includes(" ")),
         plan.rollout,
       );
       const [address] = Object.values((await project.outputs()).endpoints as Record<string, Record<string, string>>)

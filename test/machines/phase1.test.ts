@@ -4,6 +4,7 @@ import { it } from "node:test";
 import { createProgress } from "../../cli/progress.ts";
 import type { Stored } from "../../cli/secrets/store.ts";
 import { secretsRotate } from "../../cli/secrets/verbs.ts";
+import { pagesScript } from "../support/runbook.ts";
 import { registerPerson } from "./person.ts";
 import { startProbe } from "./probe.ts";
 import { openStage, skip, waitFor } from "./stage.ts";
@@ -27,6 +28,10 @@ it("phase 1 on a booted machine", { skip }, async (t) => {
     assert.doesNotMatch(await sh("chitlaq-health"), /failed/);
     assert.equal(await sh("chitlaq-secrets status | grep -c missing || true"), "0");
     await nothingToDo();
+  });
+
+  await t.test("every command of docs/roles/server.md works", async () => {
+    await sh(pagesScript("roles/README.md", "roles/server.md"));
   });
 
   await t.test("requests reach the application through the edge, and nobody else gets in", async () => {
@@ -58,26 +63,34 @@ it("phase 1 on a booted machine", { skip }, async (t) => {
     assert.equal(await sh("chitlaq-deploy status"), version);
   });
 
-  await t.test("a step to cpx41 and back: same disk, same address, all data, and a short absence", async (u) => {
-    const person = await registerPerson(stage);
-    const post = await person.post("still here");
-    const address = stage.machine(server).publicIpv4;
-    const disk = await sh("cat /etc/machine-id; findmnt -no SOURCE /var/lib/postgresql");
-    for (const serverType of ["cpx41", "cpx21"]) {
-      const probe = startProbe(stage, "/healthz");
-      stage.configure({ server: { serverType } });
-      await stage.up();
-      await stage.healthy();
-      const { longestGapSeconds } = await probe.stop();
-      u.diagnostic(`${serverType}: ${longestGapSeconds.toFixed(1)} s without an answer`);
-      assert.ok(longestGapSeconds > 0 && longestGapSeconds < 120, `${longestGapSeconds} s`);
-      assert.equal(stage.machine(server).publicIpv4, address);
-      assert.equal(await sh("cat /etc/machine-id; findmnt -no SOURCE /var/lib/postgresql"), disk);
-      assert.equal(await person.read(post), "still here");
-      assert.ok(await person.isLoggedIn(), "the session of before");
-    }
-    await nothingToDo();
-  });
+  await t.test(
+    "a step to cpx41 and back: shut down in order, same disk, same address, all data, a short absence",
+    async (u) => {
+      const person = await registerPerson(stage);
+      const post = await person.post("still here");
+      const address = stage.machine(server).publicIpv4;
+      const disk = await sh("cat /etc/machine-id; findmnt -no SOURCE /var/lib/postgresql");
+      const starts = (how: string) =>
+        sh(`cat /var/log/postgresql/* | grep -c 'database system was ${how}' || true`).then(Number);
+      for (const serverType of ["cpx41", "cpx21"]) {
+        const clean = await starts("shut down");
+        const probe = startProbe(stage, "/healthz");
+        stage.configure({ server: { serverType } });
+        await stage.up();
+        await stage.healthy();
+        const { longestGapSeconds } = await probe.stop();
+        u.diagnostic(`${serverType}: ${longestGapSeconds.toFixed(1)} s without an answer`);
+        assert.ok(longestGapSeconds > 0 && longestGapSeconds < 120, `${longestGapSeconds} s`);
+        assert.equal(await starts("shut down"), clean + 1, "PostgreSQL was stopped in order");
+        assert.equal(await starts("interrupted"), 0, "and had nothing to recover");
+        assert.equal(stage.machine(server).publicIpv4, address);
+        assert.equal(await sh("cat /etc/machine-id; findmnt -no SOURCE /var/lib/postgresql"), disk);
+        assert.equal(await person.read(post), "still here");
+        assert.ok(await person.isLoggedIn(), "the session of before");
+      }
+      await nothingToDo();
+    },
+  );
 
   await t.test("new passwords everywhere, and the application goes on with them", async () => {
     await secretsRotate(await stage.secrets(), [], { loseEncrypted: false }, silent);

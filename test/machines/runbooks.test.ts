@@ -1,67 +1,44 @@
 /**
  * The runbooks and the role pages, executed as written, by the real `./chitlaq` on a booted phase 2 of its own. Proves that
- * their commands work in their order; not that a person finds the right page.
+ * their commands work in their order; not that a person finds the right page. The page of the server is executed with phase 1.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { repoRoot } from "../../cli/paths.ts";
 import { run as runProgram } from "../../cli/process/run.ts";
-import { blocksOf, scriptOf } from "../support/runbook.ts";
+import { pagesScript } from "../support/runbook.ts";
 import { skip } from "./stage.ts";
 
 /** Always the same, so that what a killed run left behind is cleared by the next one. */
 const instance = "runbooks";
 const env = { ...process.env, CHITLAQ_INSTANCE: instance, NO_COLOR: "1" };
 
-const script = (page: string): string =>
-  scriptOf(page, blocksOf(readFileSync(join(repoRoot, "docs", page), "utf8")), "local");
-
-async function bash(text: string, minutes: number): Promise<string> {
-  const { code, stdout, stderr } = await runProgram("bash", ["-euo", "pipefail", "-c", text], {
-    cwd: repoRoot,
-    env,
-    timeoutMs: minutes * 60_000,
-  });
+async function execute(program: string, args: readonly string[], minutes: number): Promise<void> {
+  const { code, stdout, stderr } = await runProgram(program, args, { cwd: repoRoot, env, timeoutMs: minutes * 60_000 });
   assert.equal(code, 0, `${stdout}\n${stderr}`);
-  return stdout;
 }
 
-const chitlaq = (args: string, minutes = 10): Promise<string> => bash(`./chitlaq --quiet ${args}`, minutes);
+const chitlaq = (args: readonly string[], minutes = 2): Promise<void> =>
+  execute("./chitlaq", ["--quiet", ...args], minutes);
 
-const reset = async (): Promise<void> => {
-  await chitlaq(`local reset --instance ${instance}`);
-};
+const reset = (): Promise<void> => chitlaq(["local", "reset", "--instance", instance]);
 
-/** The page after the definitions of the runbooks' README. */
-const run = (page: string, minutes = 10): Promise<string> =>
-  bash(`${script("runbooks/README.md")}\n${script(page)}`, minutes);
+const roles = { "load-balancer": "lb-1", api: "api-1", database: "db-1", redis: "redis-1" };
 
 describe("documentation on booted machines", { skip }, () => {
   before(async () => {
     await reset();
-    await chitlaq(`local up phase2 --machines --instance ${instance}`, 20);
+    await chitlaq(["local", "up", "phase2", "--machines", "--instance", instance], 10);
   });
   after(reset);
 
-  for (const [role, server] of Object.entries({
-    "load-balancer": "lb-1",
-    api: "api-1",
-    database: "db-1",
-    redis: "redis-1",
-  })) {
-    it(`docs/roles/${role}.md: every command works on ${server}`, async () => {
-      for (const page of ["roles/README.md", `roles/${role}.md`]) {
-        const commands = script(page).replaceAll("'", `'\\''`);
-        await bash(`./chitlaq --quiet local ssh ${server} -- bash -euo pipefail -c '${commands}'`, 2);
-      }
-    });
+  for (const [role, server] of Object.entries(roles)) {
+    it(`docs/roles/${role}.md: every command works on ${server}`, () =>
+      chitlaq(["local", "ssh", server, "--", "bash", "-c", pagesScript("roles/README.md", `roles/${role}.md`)]));
   }
 
   for (const page of ["failover", "replace", "resize", "restore"]) {
-    it(`docs/runbooks/${page}.md`, async () => {
-      await run(`runbooks/${page}.md`, 15);
-    });
+    it(`docs/runbooks/${page}.md`, () =>
+      execute("bash", ["-c", pagesScript("runbooks/README.md", `runbooks/${page}.md`)], 10));
   }
 });

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import { requiredSecrets } from "../../ops/render/machine.ts";
 import type { Plan } from "../../plan/types.ts";
-import { type Available, deliver, planDelivery, type ReadSecret } from "../../stacks/delivery.ts";
+import { type Available, deliver, noDelivery, planDelivery, type ReadSecret } from "../../stacks/delivery.ts";
 import { createPlatform } from "../../stacks/platform.ts";
 import { capture } from "../support/capture.ts";
 import { testKey } from "../support/platform.ts";
@@ -46,6 +46,10 @@ describe("a stack's delivery", () => {
     const plan = planOf("phase2");
     assert.equal(planDelivery(plan, available([])), null);
     assert.equal(planDelivery(plan, available(namesOf(plan).filter((name) => name !== "delivery-key"))), null);
+    assert.match(
+      noDelivery(plan),
+      /stack phase2 has no delivery key: .*Run \.\/chitlaq secrets init phase2 before the first up/,
+    );
   });
 
   it("names every missing secret and both locked doors at once", () => {

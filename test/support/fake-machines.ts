@@ -29,6 +29,8 @@ export type FakeMachines = {
 };
 
 class Machine {
+  /** Set once secrets were delivered. */
+  #inService: boolean = false;
   readonly server: Server;
   readonly #host: string;
   readonly #note: (note: Note) => void;
@@ -60,7 +62,14 @@ class Machine {
     session.on("exec", (accept, _reject, { command }) => {
       const channel = accept();
       void text(channel).then((stdin) => {
+        // As on a real one, what is for new machines only does nothing on a machine in service.
+        if (this.#inService && command.startsWith("[ ! -e /var/lib/chitlaq/activated ] || exit 0")) {
+          channel.exit(0);
+          channel.end();
+          return;
+        }
         const failed = this.#fails();
+        this.#inService ||= !failed && stdin !== "";
         this.#note({ kind: "run", host: this.#host, command, stdin });
         channel.stderr.write(failed ? "it did not work\n" : "");
         channel.exit(failed ? 1 : 0);

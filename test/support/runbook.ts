@@ -1,4 +1,7 @@
 /** Commands out of the documentation, so that tests run what readers run. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { repoRoot } from "../../cli/paths.ts";
 
 export type Block = {
   /** Words after ```` ```sh ````: none for everybody, `local` for the local cloud, `hetzner` for the real one. */
@@ -36,4 +39,15 @@ export function scriptOf(page: string, blocks: readonly Block[], place: "local" 
     .filter((block) => block.place === "" || block.place === place)
     .map(({ line, text }) => `echo '# ${page}:${line}' >&2\n${text}`)
     .join("\n");
+}
+
+/**
+ * The pages as one script for the local cloud, in the given order, so that a later page uses what an earlier one defines.
+ * @param pages relative to `docs/`: `runbooks/failover.md`
+ */
+export function pagesScript(...pages: readonly string[]): string {
+  const scripts = pages.map((page) =>
+    scriptOf(page, blocksOf(readFileSync(join(repoRoot, "docs", page), "utf8")), "local"),
+  );
+  return ["set -Eeuo pipefail", `trap 'echo "failed: $BASH_COMMAND" >&2' ERR`, ...scripts].join("\n");
 }

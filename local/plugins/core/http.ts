@@ -20,8 +20,7 @@ export class NoAnswer extends RpcError {
   readonly reason: "timeout" | "cancelled" | "refused" | "broken";
 
   constructor(reason: NoAnswer["reason"], request: Exchange, detail: string) {
-    const maybeDone =
-      request.method !== "GET" && (reason === "timeout" || reason === "broken" || reason === "cancelled");
+    const maybeDone = request.method !== "GET" && (reason === "timeout" || reason === "broken");
     // UNKNOWN tells the engine that it cannot say what state the resource is in.
     super(
       maybeDone ? grpc.status.UNKNOWN : grpc.status.UNAVAILABLE,
@@ -38,7 +37,7 @@ const causeCode = (failure: unknown): string => {
 };
 
 const noAnswer = (request: Exchange, failure: unknown): NoAnswer => {
-  if (request.signal.aborted) {
+  if (request.signal.aborted && request.method === "GET") {
     return new NoAnswer("cancelled", request, "cancelled while waiting for the answer");
   }
   if (failure instanceof Error && failure.name === "TimeoutError") {
@@ -51,6 +50,15 @@ const noAnswer = (request: Exchange, failure: unknown): NoAnswer => {
 };
 
 /**
+ * A cancelled run waits for no answer to a question. It does wait for that to a change: cut off, the change may happen all
+ * the same, and the engine would forget that it was asked for. Killed meanwhile, the engine's note of it stays.
+ */
+const patience = ({ method, signal, timeoutMs }: Exchange): AbortSignal => {
+  const limit = AbortSignal.timeout(timeoutMs);
+  return method === "GET" ? AbortSignal.any([signal, limit]) : limit;
+};
+
+/**
  * @throws {@link NoAnswer} when there is none. Any status is an answer; text that is not JSON becomes an undefined body.
  */
 export const exchange = async (request: Exchange): Promise<Answer> => {
@@ -59,7 +67,7 @@ export const exchange = async (request: Exchange): Promise<Answer> => {
       method: request.method,
       headers: { ...request.headers, ...(request.body === undefined ? {} : { "content-type": "application/json" }) },
       ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-      signal: AbortSignal.any([request.signal, AbortSignal.timeout(request.timeoutMs)]),
+      signal: patience(request),
     });
     const text = await response.text();
     return { status: response.status, headers: response.headers, body: parse(text) };

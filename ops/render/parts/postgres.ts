@@ -164,6 +164,8 @@ export function singleClusterPart(plan: Plan, machine: Machine): Part | null {
     ],
     units: [
       { when: "secrets", unit: "chitlaq-cluster.service", refresh: "none" },
+      // An upgrade of the package restarts clusters through it, and Debian's image has it enabled.
+      { when: "secrets", unit: "postgresql.service", refresh: "none" },
       { when: "secrets", unit: "postgresql@17-main.service", refresh: "reload" },
     ],
   });

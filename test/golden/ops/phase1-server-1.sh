@@ -253,6 +253,7 @@ boot	unattended-upgrades.service	none
 boot	apt-daily-upgrade.timer	none
 boot	chitlaq-activate.path	none
 secrets	chitlaq-cluster.service	none
+secrets	postgresql.service	none
 secrets	postgresql@17-main.service	reload
 boot	chitlaq-volume.service	none
 secrets	pgbouncer.service	reload

@@ -9,7 +9,7 @@ import { type TestContext, test } from "node:test";
 import { execIn } from "../../../local/machines/access.ts";
 import { environmentOf } from "../../../local/machines/environment.ts";
 import { readState } from "../../../local/machines/state.ts";
-import { bootAll, cloudFor, type Host, skip, startCloud, topologyOf, until } from "./support.ts";
+import { bootAll, cloudConfig, cloudFor, type Host, skip, startCloud, topologyOf, until } from "./support.ts";
 
 /** Everything in the kernel that carries an environment's name or lies in its folder. */
 const remains = (stateDir: string): string[] => {
@@ -64,6 +64,52 @@ test("closing leaves nothing but the disks", { skip }, async (context) => {
   assert.deepEqual(remains(stateDir), []);
   assert.equal(readState(stateDir), null);
   assert.ok(existsSync(join(stateDir, "machines/servers/1/up/etc/hostname")));
+});
+
+/** Says on disk how it ended: by systemd's SIGTERM, or not at all. */
+const witness = cloudConfig({
+  write_files: [
+    {
+      path: "/etc/systemd/system/witness.service",
+      content: [
+        "[Service]",
+        "ExecStart=/bin/sleep infinity",
+        "ExecStop=/bin/sh -c 'echo stopped >> /root/witness'",
+        "[Install]",
+        "WantedBy=multi-user.target",
+        "",
+      ].join("\n"),
+    },
+  ],
+  runcmd: ["systemctl enable --now witness"],
+});
+
+const witnessed = (stateDir: string): string =>
+  readFileSync(join(stateDir, "machines/servers/1/up/root/witness"), "utf8").trim();
+
+test("closing shuts machines down side by side before the plug is pulled", { skip }, async (context) => {
+  const stateDir = await folderFor(context);
+  const cloud = await startCloud("baked", stateDir);
+  const hosts: Host[] = [
+    { id: 1, publicIpv4: "5.75.1.1", privateIp: "10.0.1.1" },
+    { id: 2, publicIpv4: "5.75.1.2", privateIp: "10.0.1.2" },
+  ];
+  const events: unknown[] = [];
+  cloud.driver.onPowerChange((...event) => events.push(event));
+  await bootAll(cloud, hosts, {}, witness);
+  // One that refuses to stop holds nobody up for ever: systemd would give its last process 90 seconds.
+  await cloud.sh(2, "systemd-run --unit=stubborn -p KillSignal=SIGCONT sleep infinity");
+  const before = performance.now();
+  await cloud.driver.close();
+  const seconds = (performance.now() - before) / 1000;
+  assert.equal(witnessed(stateDir), "stopped");
+  assert.ok(seconds > 19 && seconds < 30, `${seconds} s`);
+  assert.match(
+    cloud.log.join("\n"),
+    /server 2 is still running 20 s after the power button was pressed; its plug is pulled/,
+  );
+  assert.deepEqual(events, [], "the API knows them as running, so that the next start boots them");
+  assert.deepEqual(remains(stateDir), []);
 });
 
 test("a process that only closes its machines ends by itself, with everything gone", { skip }, async (context) => {

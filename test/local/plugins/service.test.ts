@@ -9,7 +9,7 @@ import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import { cloudflarePackage } from "../../../local/plugins/cloudflare/package.ts";
 import { hcloudPackage } from "../../../local/plugins/hcloud/package.ts";
 import { type LocalCloud, startCloud, TOKEN } from "./localCloud.ts";
-import { hcloudProvider, openProvider, type Provider } from "./provider.ts";
+import { hcloudProvider, openProvider, type Provider, keptBy } from "./provider.ts";
 
 type Callback<T> = (error: grpc.ServiceError | null, response: T) => void;
 
@@ -154,18 +154,40 @@ describe("a configured stand-in", () => {
     assert.match(provider.announced[0] ?? "", /^hcloud: stand-in plugin .*not the official one/);
   });
 
-  it("stops waiting when the run is cancelled, and says that the call may have succeeded", async (t) => {
+  const struck = async (id: number): Promise<void> => {
+    while (cloud.struck(id) === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+  };
+  const key = {
+    name: "k",
+    publicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHk0Zp0SSyU5oyTwV1HTAlQXUj4MaNFg0Jr8N8UDvgMj",
+  };
+
+  it("stops waiting for an answer to a question when the run is cancelled", async (t) => {
     const provider = await hcloudProvider(cloud);
     t.after(() => provider.close());
-    const id = cloud.fault({ api: "hetzner", path: "/ssh_keys", effect: { type: "hang" } });
-    const pending = provider.create("hcloud:index/sshKey:SshKey", { name: "k", publicKey: "ssh-ed25519 AAAA" });
-    const refused = assert.rejects(pending, withCode(grpc.status.UNKNOWN, /cancelled.*may have carried it out/));
-    while (cloud.struck(id) === 0) {
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
+    const made = await provider.create("hcloud:index/sshKey:SshKey", key);
+    const id = cloud.fault({ api: "hetzner", method: "GET", path: `/ssh_keys/${made.id}`, effect: { type: "hang" } });
+    const pending = provider.read("hcloud:index/sshKey:SshKey", made);
+    const refused = assert.rejects(pending, withCode(grpc.status.UNAVAILABLE, /cancelled while waiting/));
+    await struck(id);
     await provider.cancel();
     await refused;
     cloud.liftFaults();
+    const other = await hcloudProvider(cloud);
+    t.after(() => other.close());
+    await other.remove("hcloud:index/sshKey:SshKey", made);
+  });
+
+  it("waits for the answer to a change, which would happen all the same", async (t) => {
+    const provider = await hcloudProvider(cloud);
+    t.after(() => provider.close());
+    const id = cloud.fault({ api: "hetzner", method: "POST", path: "/ssh_keys", effect: { type: "hang" } });
+    const pending = provider.create("hcloud:index/sshKey:SshKey", key);
+    await struck(id);
+    await provider.cancel();
+    cloud.liftFaults();
+    // The look at the result is a question again; what was made goes to the engine all the same.
+    await assert.rejects(pending, (failure) => keptBy(failure)?.id !== undefined);
   });
 
   it("says so when nothing listens", async (t) => {
