@@ -14,6 +14,9 @@ const begin = "<!-- facts: written by `npm run docs` -->";
 const end = "<!-- end of facts -->";
 const stacks = ["phase1", "phase2", "phase3"] as const;
 
+const book = loadPriceBook();
+const plans = stacks.map((stack) => planOfStack(stack, book, book.date));
+
 type Row = readonly string[];
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
@@ -147,9 +150,7 @@ export function rolePage(name: string, text: string): string {
   const after = rest?.split(end)[1];
   if (before === undefined || after === undefined)
     throw new Error(`docs/roles/${name}.md: needs the lines ${begin} and ${end}`);
-  const book = loadPriceBook();
-  const found = stacks.flatMap((stack) => {
-    const plan = planOfStack(stack, book, book.date);
+  const found = plans.flatMap((plan) => {
     const machine = plan.machines.find(({ role }) => role === (name as Role));
     return machine === undefined ? [] : [{ plan, machine }];
   });

@@ -44,8 +44,9 @@ const healthSeconds = 600;
  * Brings files and secrets to the machines by SSH: to new ones what they wait for, to running ones what has changed.
  *
  * Running machines are changed one at a time in the order of the plan, and each must be as healthy after as before, or the
- * update ends there. New ones serve nobody yet and are set up side by side. A new platform becomes healthy only as a whole, and a password that several machines share fits again only
- * when the last of them has it: so the health of all is looked at in the end, whenever anything was changed.
+ * update ends there. New ones serve nobody yet and are set up side by side. A new platform becomes healthy only as a whole,
+ * and a password that several machines share fits again only when the last of them has it: so the health of all is looked
+ * at in the end, whenever anything was changed.
  */
 export class Delivery extends pulumi.ComponentResource {
   readonly #hooks: pulumi.ResourceHookBinding;
@@ -76,17 +77,8 @@ export class Delivery extends pulumi.ComponentResource {
     if (gateway === null || behind.length === 0) return [];
     const addresses = behind.map(({ plan }) => plan.privateIp).join(" ");
     const servers = pulumi.all([gateway, ...behind].map(({ server }) => server.id)).apply((ids) => ids.join(" "));
-    return [
-      new command.remote.Command(
-        `${name}-gateway`,
-        {
-          connection: connectionTo(gateway, args),
-          create: pulumi.interpolate`set -- ${ports.nodeExporter} ${addresses}\n${settle}# servers ${servers}\n`,
-          ...quiet,
-        },
-        { parent: this, hooks: this.#hooks, dependsOn: [gateway, ...behind], additionalSecretOutputs: printed },
-      ),
-    ];
+    const create = pulumi.interpolate`set -- ${ports.nodeExporter} ${addresses}\n${settle}# servers ${servers}\n`;
+    return [this.#run(`${name}-gateway`, gateway, args, { create, after: [gateway, ...behind] })];
   }
 
   /** In a preview this shows, line by line, what becomes different on which machine. */
@@ -144,19 +136,14 @@ export class Delivery extends pulumi.ComponentResource {
     name: string,
     machine: Machine,
     args: DeliveryArgs,
-    brought: readonly pulumi.Resource[],
+    after: readonly pulumi.Resource[],
   ): command.remote.Command {
-    const { plan } = machine;
-    return new command.remote.Command(
-      `${name}-${plan.name}-first`,
-      {
-        connection: connectionTo(machine, args),
-        create: pulumi.interpolate`${unlessActive}${releaseArguments(args.release(plan.name))}${receive}# server ${machine.server.id}\n`,
-        stdin: handedOver(args.secrets(plan.name)),
-        ...quiet,
-      },
-      { parent: this, hooks: this.#hooks, dependsOn: [...brought], additionalSecretOutputs: printed },
-    );
+    const { plan, server } = machine;
+    return this.#run(`${name}-${plan.name}-first`, machine, args, {
+      create: pulumi.interpolate`${unlessActive}${releaseArguments(args.release(plan.name))}${receive}# server ${server.id}\n`,
+      stdin: handedOver(args.secrets(plan.name)),
+      after,
+    });
   }
 
   #changes(
@@ -165,19 +152,14 @@ export class Delivery extends pulumi.ComponentResource {
     args: DeliveryArgs,
     after: readonly pulumi.Resource[],
   ): command.remote.Command {
-    const { plan } = machine;
+    const { plan, server } = machine;
     const version = digest(args.fileSet(plan.name));
-    return new command.remote.Command(
-      `${name}-${plan.name}`,
-      {
-        connection: connectionTo(machine, args),
-        // The last line makes the command another one, so that it runs again, when server or files are others.
-        create: pulumi.interpolate`${releaseArguments(args.release(plan.name))}${receive}# server ${machine.server.id}, file set ${version}\n`,
-        stdin: handedOver(args.secrets(plan.name)),
-        ...quiet,
-      },
-      { parent: this, hooks: this.#hooks, dependsOn: [...after], additionalSecretOutputs: printed },
-    );
+    return this.#run(`${name}-${plan.name}`, machine, args, {
+      // The last line makes the command another one, so that it runs again, when server or files are others.
+      create: pulumi.interpolate`${releaseArguments(args.release(plan.name))}${receive}# server ${server.id}, file set ${version}\n`,
+      stdin: handedOver(args.secrets(plan.name)),
+      after,
+    });
   }
 
   #health(
@@ -186,17 +168,25 @@ export class Delivery extends pulumi.ComponentResource {
     args: DeliveryArgs,
     { everything, after }: { readonly everything: pulumi.Output<string>; readonly after: readonly pulumi.Resource[] },
   ): void {
-    new command.remote.Command(
-      `${name}-${machine.plan.name}-health`,
-      {
-        connection: connectionTo(machine, args),
-        create: pulumi.interpolate`chitlaq-health ${healthSeconds} # ${everything}`,
-        ...quiet,
-      },
+    const create = pulumi.interpolate`chitlaq-health ${healthSeconds} # ${everything}`;
+    this.#run(`${name}-${machine.plan.name}-health`, machine, args, { create, after });
+  }
+
+  /** A command on the machine, whose output may hold what it was given. */
+  #run(name: string, machine: Machine, args: DeliveryArgs, { create, stdin, after }: Step): command.remote.Command {
+    return new command.remote.Command(
+      name,
+      { connection: connectionTo(machine, args), create, ...(stdin === undefined ? {} : { stdin }), ...quiet },
       { parent: this, hooks: this.#hooks, dependsOn: [...after], additionalSecretOutputs: printed },
     );
   }
 }
+
+type Step = {
+  readonly create: pulumi.Output<string>;
+  readonly stdin?: pulumi.Output<string>;
+  readonly after: readonly pulumi.Resource[];
+};
 
 /** Written when a machine's services have been started. */
 const unlessActive = "[ ! -e /var/lib/chitlaq/activated ] || exit 0\n";

@@ -3,59 +3,22 @@
  * an origin works as long as the client trusts this authority (`GET /_local/origin-ca`).
  */
 
-// @peculiar/x509 resolves its classes with tsyringe, which needs this polyfill first.
-import "reflect-metadata";
-import { createPrivateKey, randomBytes, webcrypto } from "node:crypto";
-import * as x509 from "@peculiar/x509";
 import { Hono } from "hono";
 import { z } from "zod";
 import { type Cloud, newId } from "../cloud.ts";
 import { answer, answerList } from "../http/answers.ts";
 import { CloudflareError, missing } from "../http/errors.ts";
+import { createAuthority, dayMs, sign, x509 } from "../../shared/authority.ts";
 import { readBody, readQuery } from "../http/requests.ts";
 import type { JsonObject, SigningAuthority } from "../records.ts";
-
-x509.cryptoProvider.set(webcrypto);
 
 /** Days the API offers (15 years by default). */
 const VALIDITIES = [7, 30, 90, 365, 730, 1095, 5475] as const;
 const DEFAULT_VALIDITY = 5475;
-const AUTHORITY_DAYS = 20 * 365;
-const DAY_MS = 86_400_000;
-
-const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
-
-const serial = (): string => {
-  const bytes = randomBytes(16);
-  // A set top bit would make the number negative.
-  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x01;
-  return bytes.toString("hex");
-};
 
 const makeAuthority = async (cloud: Cloud): Promise<SigningAuthority> => {
-  const keys = await webcrypto.subtle.generateKey(ECDSA, true, ["sign", "verify"]);
-  const now = cloud.local.clock.now();
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serial(),
-    name: "CN=Local Origin SSL Certificate Authority, O=Local cloud",
-    notBefore: new Date(now - DAY_MS),
-    notAfter: new Date(now + AUTHORITY_DAYS * DAY_MS),
-    signingAlgorithm: ECDSA,
-    keys,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
-  });
-  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey));
-  return {
-    id: "origin",
-    certificate: certificate.toString("pem"),
-    privateKey: createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" })
-      .export({ format: "pem", type: "pkcs8" })
-      .toString(),
-  };
+  const made = await createAuthority("Local Origin SSL Certificate Authority", cloud.local.clock.now());
+  return { id: "origin", certificate: made.certificate, privateKey: made.key };
 };
 
 /** The authority of this local cloud; made when it is first needed. */
@@ -64,15 +27,6 @@ export const originAuthority = async (cloud: Cloud): Promise<SigningAuthority> =
   // Two first requests at once: the one stored first wins.
   return cloud.data.authorities.get("origin") ?? cloud.data.authorities.put(made);
 };
-
-const signingKey = (authority: SigningAuthority): Promise<webcrypto.CryptoKey> =>
-  webcrypto.subtle.importKey(
-    "pkcs8",
-    createPrivateKey(authority.privateKey).export({ format: "der", type: "pkcs8" }),
-    ECDSA,
-    false,
-    ["sign"],
-  );
 
 const readRequest = async (csr: string): Promise<x509.Pkcs10CertificateRequest> => {
   try {
@@ -98,30 +52,23 @@ const issuedSchema = z.strictObject({
 
 type Wanted = z.output<typeof issuedSchema>;
 
-const sign = async (cloud: Cloud, wanted: Wanted): Promise<{ readonly pem: string; readonly until: Date }> => {
-  const request = await readRequest(wanted.csr);
-  const authority = await originAuthority(cloud);
+const issue = async (cloud: Cloud, wanted: Wanted): Promise<{ readonly pem: string; readonly until: Date }> => {
+  const { publicKey } = await readRequest(wanted.csr);
+  const { certificate, privateKey } = await originAuthority(cloud);
   const now = cloud.local.clock.now();
-  const until = new Date(now + (wanted.requested_validity ?? DEFAULT_VALIDITY) * DAY_MS);
-  const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serial(),
-    subject: `CN=CloudFlare Origin Certificate, O=Local cloud`,
-    issuer: new x509.X509Certificate(authority.certificate).subject,
-    notBefore: new Date(now - DAY_MS),
-    notAfter: until,
-    signingAlgorithm: ECDSA,
-    publicKey: request.publicKey,
-    signingKey: await signingKey(authority),
-    extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
-      new x509.SubjectAlternativeNameExtension(wanted.hostnames.map((value) => ({ type: "dns", value }))),
-      await x509.AuthorityKeyIdentifierExtension.create(new x509.X509Certificate(authority.certificate)),
-      await x509.SubjectKeyIdentifierExtension.create(request.publicKey),
-    ],
-  });
-  return { pem: certificate.toString("pem"), until };
+  const days = wanted.requested_validity ?? DEFAULT_VALIDITY;
+  const pem = await sign(
+    { certificate, key: privateKey },
+    {
+      subject: "CN=CloudFlare Origin Certificate, O=Local cloud",
+      names: wanted.hostnames,
+      publicKey,
+      usages: x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment,
+      now,
+      days,
+    },
+  );
+  return { pem, until: new Date(now + days * dayMs) };
 };
 
 /** The form of Go's `time.String`, which this endpoint uses for dates. */
@@ -156,7 +103,7 @@ export const originCaRoutes = (cloud: Cloud): Hono => {
         message: `Failed to validate requested hostname ${foreign.join(", ")}: This zone is either not part of your account, or you do not have access to it.`,
       });
     }
-    const { pem, until } = await sign(cloud, wanted);
+    const { pem, until } = await issue(cloud, wanted);
     // The real ids are serial numbers of up to 48 digits.
     const id = BigInt(`0x${newId()}`).toString();
     const body: JsonObject = {

@@ -1,7 +1,6 @@
 /** Client of the Cloudflare API v4 with the retry rules of cloudflare-go (two repeats of 408, 409, 429 and 5xx). */
 
-import * as grpc from "@grpc/grpc-js";
-import { type Answer, exchange, pause } from "../core/http.ts";
+import { type Answer, exchange, grpcStatus, pause } from "../core/http.ts";
 import { JsonView } from "../core/json.ts";
 import type { Value } from "../core/values.ts";
 import { RpcError } from "../rpc/server.ts";
@@ -18,16 +17,6 @@ export type CloudflareOptions = {
 
 const RETRIES = 2;
 const LONGEST_WAIT_MS = 8000;
-
-const grpcStatus = (status: number): grpc.status => {
-  if (status === 404) {
-    return grpc.status.NOT_FOUND;
-  }
-  if (status === 401 || status === 403) {
-    return grpc.status.PERMISSION_DENIED;
-  }
-  return status >= 500 ? grpc.status.UNAVAILABLE : grpc.status.FAILED_PRECONDITION;
-};
 
 const messageOf = (errors: readonly JsonView[]): string => {
   const told = errors.map((error) => {

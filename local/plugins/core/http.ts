@@ -15,6 +15,17 @@ export type Exchange = {
 
 export type Answer = { readonly status: number; readonly headers: Headers; readonly body: Value | undefined };
 
+/** What a refusal with this HTTP status is to the engine. */
+export const grpcStatus = (status: number): grpc.status => {
+  if (status === 404) {
+    return grpc.status.NOT_FOUND;
+  }
+  if (status === 401 || status === 403) {
+    return grpc.status.PERMISSION_DENIED;
+  }
+  return status >= 500 ? grpc.status.UNAVAILABLE : grpc.status.FAILED_PRECONDITION;
+};
+
 /** No answer came. `refused`: nothing listens there, so nothing can have happened. */
 export class NoAnswer extends RpcError {
   readonly reason: "timeout" | "cancelled" | "refused" | "broken";

@@ -1,19 +1,10 @@
 /** What the Hetzner Cloud API refuses or fails to do. */
 
 import * as grpc from "@grpc/grpc-js";
+import { grpcStatus } from "../core/http.ts";
 import { JsonView } from "../core/json.ts";
 import type { Value } from "../core/values.ts";
 import { RpcError } from "../rpc/server.ts";
-
-const grpcStatus = (status: number): grpc.status => {
-  if (status === 404) {
-    return grpc.status.NOT_FOUND;
-  }
-  if (status === 401 || status === 403) {
-    return grpc.status.PERMISSION_DENIED;
-  }
-  return status >= 500 ? grpc.status.UNAVAILABLE : grpc.status.FAILED_PRECONDITION;
-};
 
 const fieldsOf = (error: JsonView): string => {
   const fields = error.at("details", "fields").list();

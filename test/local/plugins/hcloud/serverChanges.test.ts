@@ -1,48 +1,23 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { bury, grow } from "../life.ts";
-import { type Answer, type LocalCloud, startCloud } from "../localCloud.ts";
-import { hcloudProvider, keptBy, type Provider, type Resource } from "../provider.ts";
-
-const SERVER = "hcloud:index/server:Server";
-const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHk0Zp0SSyU5oyTwV1HTAlQXUj4MaNFg0Jr8N8UDvgMj first@test";
+import type { Answer, LocalCloud } from "../localCloud.ts";
+import { keptBy, type Provider, type Resource } from "../provider.ts";
+import { base, openServerStage, SERVER, type ServerStage } from "./serverStage.ts";
 
 describe("a change of a Server", () => {
   let cloud: LocalCloud;
   let provider: Provider;
   let networkId: number;
   let otherNetworkId: number;
+  let live: ServerStage["live"];
+  let callsOf: ServerStage["callsOf"];
+  let close: ServerStage["close"];
   before(async () => {
-    cloud = await startCloud();
-    provider = await hcloudProvider(cloud);
-    const network = async (name: string, octet: number): Promise<number> => {
-      const subnet = { type: "cloud", ip_range: `10.${octet}.1.0/24`, network_zone: "eu-central" };
-      const body = { name, ip_range: `10.${octet}.0.0/16`, subnets: [subnet] };
-      return (await cloud.hcloud("POST", "/networks", body)).network.id;
-    };
-    networkId = await network("one", 1);
-    otherNetworkId = await network("two", 2);
-    await cloud.hcloud("POST", "/ssh_keys", { name: "admin", public_key: KEY });
+    ({ cloud, provider, networkId, otherNetworkId, live, callsOf, close } = await openServerStage());
   });
   afterEach(() => cloud.liftFaults());
-  after(async () => {
-    await provider.close();
-    await cloud.close();
-  });
-
-  const base = { serverType: "cpx22", image: "debian-13", location: "fsn1" };
-  const live = async ({ id }: Pick<Resource, "id">): Promise<Answer> =>
-    (await cloud.hcloud("GET", `/servers/${id}`)).server;
-  /** Calls of an operation on servers, without reads. */
-  const callsOf = async (operation: () => Promise<unknown>): Promise<readonly string[]> => {
-    const before = cloud.requests().length;
-    await operation();
-    return cloud
-      .requests()
-      .slice(before)
-      .filter((line) => !line.startsWith("GET"))
-      .map((line) => line.replace(/\/\d+/g, ""));
-  };
+  after(() => close());
 
   it("changes in place what can change", async () => {
     const made = await provider.create(SERVER, { ...base, name: "growing" });
