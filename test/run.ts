@@ -11,15 +11,15 @@ import { describeError, Fault, Interrupted } from "../cli/errors.ts";
 import { exitCodeOf, interruption, watchSignals } from "../cli/interrupt.ts";
 import { repoRoot } from "../cli/paths.ts";
 import { createProgress, type Progress } from "../cli/progress.ts";
-import { findTestFiles, type Tier, tierOf, tiers } from "./runner/files.ts";
+import { batches, findTestFiles, type Tier, tierOf, tiers } from "./runner/files.ts";
 import { count, type FileResult, fileReport, finalReport } from "./runner/result.ts";
 import { runFile } from "./runner/run-file.ts";
 
 /** Seconds a file may take. Quick files take seconds; the limit is for the ones that hang. */
 const limits = { quick: 180, engine: 900, machines: 3600 } as const satisfies Record<Tier, number>;
 
-/** Booted machines share the host's network names and memory: one file at a time. */
-const concurrency = { quick: availableParallelism(), engine: Math.min(2, availableParallelism()), machines: 1 };
+/** Files at a time. Two platforms of booted machines take about 6 GiB. */
+const concurrency = { quick: availableParallelism(), engine: Math.min(2, availableParallelism()), machines: 2 };
 
 /** Booting machines takes root and many minutes, so that tier is asked for: `--machines` or `--tier machines`. */
 const usual: readonly Tier[] = ["quick", "engine"];
@@ -66,15 +66,17 @@ async function runTier(tier: Tier, files: readonly string[], scratch: string): P
   if (files.length === 0) return [];
   console.log(`\n${tier}: ${files.length} ${files.length === 1 ? "file" : "files"}`);
   const results: FileResult[] = [];
-  const waiting = [...files];
-  const worker = async (): Promise<void> => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const result = await runFile({ root: repoRoot, file, limitSeconds: limits[tier], scratch });
-      results.push(result);
-      console.log(fileReport(result));
-    }
-  };
-  await Promise.all(Array.from({ length: concurrency[tier] }, worker));
+  for (const batch of batches(files)) {
+    const waiting = [...batch];
+    const worker = async (): Promise<void> => {
+      for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+        const result = await runFile({ root: repoRoot, file, limitSeconds: limits[tier], scratch });
+        results.push(result);
+        console.log(fileReport(result));
+      }
+    };
+    await Promise.all(Array.from({ length: concurrency[tier] }, worker));
+  }
   return results;
 }
 

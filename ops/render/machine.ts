@@ -4,8 +4,8 @@ import { partsOf } from "./parts/all.ts";
 import type { MachineFile, Part, RequiredSecret } from "./types.ts";
 
 /**
- * Every file of ours on a machine, sorted by path. The same set is unpacked at the first boot and brought to a running
- * machine by a later change, so that both end up equal.
+ * Every file of ours on a machine, sorted by path. The same set is brought to every machine, new or running, so
+ * that both end up equal.
  */
 export function machineFiles(plan: Plan, machineName: string): readonly MachineFile[] {
   const machine = machineOf(plan, machineName);
@@ -29,8 +29,21 @@ const endOfFile = "END-OF-FILE";
  * people and machines read the same text. Equal plans give equal text.
  */
 export function fileSet(plan: Plan, machineName: string): string {
-  const head = filled("common/fileset.sh.tmpl", "text", { machine: machineName, stack: plan.stack });
-  return [head, ...machineFiles(plan, machineName).map(hereDocument)].join("\n");
+  return packed(plan, machineName, machineFiles(plan, machineName));
+}
+
+/** The part of the file set that a machine boots with: without what has to wait for its secrets. */
+export function bootFileSet(plan: Plan, machineName: string): string {
+  return packed(
+    plan,
+    machineName,
+    machineFiles(plan, machineName).filter(({ stage }) => stage !== "late"),
+  );
+}
+
+function packed(plan: Plan, machine: string, files: readonly MachineFile[]): string {
+  const head = filled("common/fileset.sh.tmpl", "text", { machine, stack: plan.stack });
+  return [head, ...files.map(hereDocument)].join("\n");
 }
 
 function hereDocument({ stage, mode, owner, group, action, path, content }: MachineFile): string {

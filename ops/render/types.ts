@@ -7,8 +7,11 @@ export type MachineFile = {
   readonly mode: string;
   readonly owner: string;
   readonly group: string;
-  /** `early` files are in place before any package is installed. */
-  readonly stage: "early" | "main";
+  /**
+   * `early` files are in place before any package is installed; `late` ones are of no use before the secrets came, so they
+   * travel with these and not in the user-data, which has a limit.
+   */
+  readonly stage: "early" | "main" | "late";
   /** What a change of this file makes necessary, in the words of `ops/common/apply.sh`: `reload:nginx.service`. */
   readonly action: string;
   readonly content: string;

@@ -1,7 +1,7 @@
 import { gzipSync, strToU8 } from "fflate";
 import { stringify } from "yaml";
 import type { Plan } from "../../plan/types.ts";
-import { fileSet } from "./machine.ts";
+import { bootFileSet } from "./machine.ts";
 
 /** Hetzner takes no more (API reference, POST /servers, `user_data`). */
 export const userDataLimit = 32_768;
@@ -20,12 +20,12 @@ const followConnections = [
 ];
 
 /**
- * Cloud-config of a new machine: unpacks its file set and runs the same converge step that later changes go through. It
- * holds no secret; those come by SSH.
+ * Cloud-config of a new machine: unpacks the file set it boots with and runs the same converge step that later changes go
+ * through. It holds no secret; those come by SSH, with the rest of the files.
  */
 export function renderUserData(plan: Plan, machineName: string): string {
   // Compressed in JavaScript: zlib's output differs between processors. More memory costs time and saves no byte here.
-  const set = gzipSync(strToU8(fileSet(plan, machineName)), { level: 9, mem: 4, mtime: 0 });
+  const set = gzipSync(strToU8(bootFileSet(plan, machineName)), { level: 9, mem: 4, mtime: 0 });
   const cloudConfig = {
     ssh_pwauth: false,
     disable_root: false,

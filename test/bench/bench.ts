@@ -5,17 +5,11 @@
 import Table from "cli-table3";
 import { costBenchmark } from "./cost.bench.ts";
 import { emulatorBenchmark } from "./emulator.bench.ts";
-import { bootBenchmark, failoverBenchmark } from "./machines.bench.ts";
+import { machineBenchmarks } from "./machines.bench.ts";
 import type { Benchmark, Row } from "./measure.ts";
 import { previewBenchmark } from "./preview.bench.ts";
 
-const benchmarks: readonly Benchmark[] = [
-  costBenchmark,
-  previewBenchmark,
-  emulatorBenchmark,
-  bootBenchmark,
-  failoverBenchmark,
-];
+const benchmarks: readonly Benchmark[] = [costBenchmark, previewBenchmark, emulatorBenchmark, ...machineBenchmarks];
 
 /** Runs one benchmark and its clean-up, last registered first. */
 async function measure(benchmark: Benchmark): Promise<readonly Row[]> {

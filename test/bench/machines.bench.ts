@@ -1,8 +1,11 @@
-/** Booted machines: how long they take to boot, and how long the platform is without its database. */
+/** Booted machines: how long they take to boot, how long the platform is without its database, and how long a restore takes. */
 import { bootAll, type Host, startCloud } from "../local/machines/support.ts";
+import { backTo, loseDatabases, loseServer } from "../machines/disaster.ts";
 import { failLeader, failures, switchLeader } from "../machines/failures.ts";
-import { openStage, skip } from "../machines/stage.ts";
+import { lostSeconds, makeHistory } from "../machines/history.ts";
+import { openStage, type Phase, skip } from "../machines/stage.ts";
 import type { Written } from "../machines/writer.ts";
+import { slo } from "../../plan/capacity.ts";
 import { type Benchmark, type Cleanup, median, milliseconds, type Row, timed, times } from "./measure.ts";
 
 const rounds = 3;
@@ -45,11 +48,14 @@ async function bootRows(): Promise<readonly Row[]> {
   });
 }
 
-async function gaps(work: () => Promise<Written>): Promise<number> {
-  const seconds: number[] = [];
-  for (let round = 0; round < rounds; round += 1) seconds.push((await work()).longestGapSeconds);
-  return median(seconds);
+/** Median of several rounds, one after the other. */
+async function inRounds(seconds: () => Promise<number>): Promise<number> {
+  const values: number[] = [];
+  for (let round = 0; round < rounds; round += 1) values.push(await seconds());
+  return median(values);
 }
+
+const gaps = (work: () => Promise<Written>): Promise<number> => inRounds(async () => (await work()).longestGapSeconds);
 
 /** Seconds without a write on the application's way; rows that were acknowledged and lost end the benchmark. */
 async function databaseRows(cleanup: Cleanup): Promise<readonly Row[]> {
@@ -97,14 +103,61 @@ async function phaseRow(cleanup: Cleanup): Promise<Row> {
   };
 }
 
-const needsHost: Row = { what: `not measured: ${skip}`, measured: "", baseline: "", ratio: "", goal: "", met: null };
+/** From the loss of all that held the database to a visitor's first answer, and back to a point in time. */
+async function restoreRows(cleanup: Cleanup, phase: Phase): Promise<readonly Row[]> {
+  const stage = await openStage(cleanup, phase);
+  if (stage.cloud.endpoints.objectStore !== true) return [notMeasured("needs Go to build the object store")];
+  await stage.healthy();
+  const server = phase === "phase1" ? "server-1" : "db-1";
+  const history = await makeHistory(stage, phase === "phase1" ? server : ((await stage.leader()) ?? server));
+  const recovery = await inRounds(async () => {
+    const seconds = phase === "phase1" ? await loseServer(stage) : (await loseDatabases(stage)).serviceSeconds;
+    await lostSeconds(stage, server, history);
+    return seconds;
+  });
+  const moment = await inRounds(() => backTo(stage, history.target));
+  const goal = `≤ ${slo.rtoHours} h`;
+  const limit = slo.rtoHours * 3600;
+  return [
+    {
+      what: `${phase}: back to a point in time`,
+      measured: inSeconds(moment),
+      baseline: "",
+      ratio: "",
+      goal,
+      met: moment <= limit,
+    },
+    {
+      what: `${phase}: ${phase === "phase1" ? "the server" : "both database machines"} lost, in service again`,
+      measured: inSeconds(recovery),
+      baseline: `point in time ${inSeconds(moment)}`,
+      ratio: times(recovery / moment),
+      goal,
+      met: recovery <= limit,
+    },
+  ];
+}
 
-export const bootBenchmark: Benchmark = {
-  name: "boot",
-  rows: async (cleanup) => (skip === false ? [...(await bootRows()), await phaseRow(cleanup)] : [needsHost]),
-};
+const notMeasured = (why: string): Row => ({
+  what: `not measured: ${why}`,
+  measured: "",
+  baseline: "",
+  ratio: "",
+  goal: "",
+  met: null,
+});
 
-export const failoverBenchmark: Benchmark = {
-  name: "failover",
-  rows: async (cleanup) => (skip === false ? databaseRows(cleanup) : [needsHost]),
-};
+/** Runs the benchmark where machines can boot. */
+const onMachines = (name: string, rows: (cleanup: Cleanup) => Promise<readonly Row[]>): Benchmark => ({
+  name,
+  rows: async (cleanup) => (skip === false ? rows(cleanup) : [notMeasured(skip)]),
+});
+
+export const machineBenchmarks: readonly Benchmark[] = [
+  onMachines("boot", async (cleanup) => [...(await bootRows()), await phaseRow(cleanup)]),
+  onMachines("failover", databaseRows),
+  onMachines("restore", async (cleanup) => [
+    ...(await restoreRows(cleanup, "phase1")),
+    ...(await restoreRows(cleanup, "phase2")),
+  ]),
+];

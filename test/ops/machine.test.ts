@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { suite, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { parse } from "yaml";
-import { fileSet, machineFiles, requiredSecrets } from "../../ops/render/machine.ts";
+import { bootFileSet, fileSet, machineFiles, requiredSecrets } from "../../ops/render/machine.ts";
 import { renderUserData, userDataLimit } from "../../ops/render/user-data.ts";
 import type { Plan } from "../../plan/types.ts";
 import { assertGolden } from "../support/golden.ts";
@@ -52,7 +52,7 @@ suite("user-data", () => {
     }
   });
 
-  test("holds the file set and nothing else, and runs converge", () => {
+  test("holds the file set to boot with and nothing else, and runs converge", () => {
     const config = parse(renderUserData(phase2, "db-1")) as {
       readonly write_files: readonly {
         readonly content: string;
@@ -65,11 +65,24 @@ suite("user-data", () => {
     assert.equal(config.write_files.length, 1);
     assert.equal(file?.encoding, "gz+b64");
     assert.equal(file?.permissions, "0600");
-    assert.equal(gunzipSync(Buffer.from(file?.content ?? "", "base64")).toString(), fileSet(phase2, "db-1"));
+    assert.equal(gunzipSync(Buffer.from(file?.content ?? "", "base64")).toString(), bootFileSet(phase2, "db-1"));
     assert.match(
       config.runcmd.at(-1)?.[2] ?? "",
       /^\/var\/lib\/chitlaq\/fileset\/files\/usr\/local\/sbin\/chitlaq-converge /,
     );
+  });
+
+  test("what waits for secrets is not in it: scripts only, which no boot needs", () => {
+    for (const { plan, name } of every) {
+      const late = machineFiles(plan, name).filter(({ stage }) => stage === "late");
+      for (const { path } of late) {
+        assert.match(path, /^\/usr\/local\/(sbin|lib\/chitlaq)\/[a-z-]+$/);
+        assert.ok(!bootFileSet(plan, name).includes(` ${path} <<`), path);
+        assert.ok(fileSet(plan, name).includes(` ${path} <<`), path);
+      }
+    }
+    const late = machineFiles(phase1, "server-1").filter(({ stage }) => stage === "late");
+    assert.ok(late.some(({ path }) => path === "/usr/local/sbin/chitlaq-restore"));
   });
 
   test("a gateway follows connections from before its sshd answers; logins through it would stall otherwise", () => {

@@ -24,3 +24,16 @@ export function findTestFiles(root: string, filters: readonly string[] = []): re
     .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
     .sort();
 }
+
+/**
+ * Files of the machine tier that hold booted machines to a number of seconds. They run alone; the others mostly wait for
+ * machines, and run side by side.
+ */
+const timed: readonly string[] = ["test/machines/failover.test.ts", "test/machines/service.test.ts"];
+
+/** Files in batches: those of a batch may run side by side, one batch after the other. */
+export function batches(files: readonly string[]): readonly (readonly string[])[] {
+  const alone = files.filter((file) => timed.includes(file.split(sep).join("/")));
+  const together = files.filter((file) => !alone.includes(file));
+  return [...alone.map((file) => [file]), ...(together.length > 0 ? [together] : [])];
+}

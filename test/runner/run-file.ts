@@ -54,6 +54,8 @@ export async function runFile({ root, file, limitSeconds, scratch }: FileRun): P
     [...flags, `--test-reporter-destination=${destination}`, join(root, file)],
     {
       cwd: root,
+      // Set by a `node --test` above; the file would then report in that one's way and not in ours.
+      env: { ...process.env, NODE_TEST_CONTEXT: undefined },
       timeoutMs: limitSeconds * 1000,
       signal: interruption,
       killSignal: impatience,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { repoRoot } from "../../cli/paths.ts";
 import { run } from "../../cli/process/run.ts";
-import { findTestFiles, tierOf } from "./files.ts";
+import { batches, findTestFiles, tierOf } from "./files.ts";
 import { count, type FileResult, fileReport, finalReport } from "./result.ts";
 import { runFile } from "./run-file.ts";
 
@@ -63,17 +63,19 @@ const faults: readonly (readonly [string, string, RegExp])[] = [
   [
     "that never ends",
     'test("hangs", () => new Promise(() => { setInterval(() => {}, 1000); }));',
-    /still running after 2 s and was ended, in "hangs"/,
+    /still running after 4 s and was ended, in "hangs"/,
   ],
   [
     "that leaves the event loop busy",
     'test("fine", () => { setInterval(() => {}, 1000); });',
-    /still running after 2 s and was ended, after "fine"/,
+    /still running after 4 s and was ended, after "fine"/,
   ],
 ];
+/** Long enough for Node to begin the tests on a busy machine. */
+const limitSeconds = 4;
 for (const [what, text, message] of faults) {
   test(`a file ${what} is a failure`, async (t) => {
-    const { tests } = await resultOf(t, text, 2);
+    const { tests } = await resultOf(t, text, limitSeconds);
     const own = tests.find(({ path }) => path[0] === "the file itself");
     assert.equal(own?.outcome, "failed");
     assert.match(own.detail, message);
@@ -124,6 +126,16 @@ test("files are found below test/, sorted, and filtered by parts of their names"
   }
   assert.deepEqual(findTestFiles(root), ["test/a/y.test.ts", "test/b/x.test.ts"]);
   assert.deepEqual(findTestFiles(root, ["b/"]), ["test/b/x.test.ts"]);
+});
+
+test("files that measure run before the others and alone, and they exist", () => {
+  const files = findTestFiles(repoRoot);
+  const groups = batches(files);
+  const alone = groups.slice(0, -1);
+  assert.ok(alone.every((group) => group.length === 1 && group.every((file) => tierOf(file) === "machines")));
+  assert.deepEqual(alone.flat(), ["test/machines/failover.test.ts", "test/machines/service.test.ts"]);
+  assert.deepEqual(groups.flat().toSorted(), [...files]);
+  assert.deepEqual(batches([]), []);
 });
 
 const command = (args: readonly string[]) =>

@@ -1,12 +1,21 @@
 import type { LoadBalancerTopology, NetworkTopology, ServerTopology, Topology } from "../../hetzner/driver.ts";
-import { hasPublicSide, metadataAddress, privateMtu, publicGateway, resolvers } from "../network/plan.ts";
+import {
+  hasPublicSide,
+  metadataAddress,
+  privateMtu,
+  publicGateway,
+  resolvers,
+  serviceAddress,
+} from "../network/plan.ts";
 
 /** What DHCP gives to one network card. */
 export type Lease = {
   readonly mac: string;
   readonly address: string;
-  /** The router: also the address the offer comes from. */
+  /** The router: also the address the offer comes from, as the client sees it. */
   readonly gateway: string;
+  /** Own address to send from, when it is not any. */
+  readonly from: string | null;
   /** Classless static routes (RFC 3442); a gateway of 0.0.0.0 means "on this link". */
   readonly routes: readonly { readonly destination: string; readonly gateway: string }[];
   readonly defaultRoute: boolean;
@@ -14,10 +23,13 @@ export type Lease = {
   readonly mtu: number | null;
 };
 
-/** What the metadata service knows of one server; it recognises the server by the address that asks. */
+/** A question to the metadata service: an address may belong to servers of several private networks. */
+export type Asked = { readonly at: string; readonly by: string };
+
+/** What the metadata service knows of one server; it recognises the server by who asks where. */
 export type Instance = {
   readonly id: number;
-  readonly addresses: readonly string[];
+  readonly asked: readonly Asked[];
   readonly userData: string;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly privateNetworks: readonly Readonly<Record<string, unknown>>[];
@@ -52,6 +64,7 @@ const publicLease = (mac: string, address: string): Lease => ({
   mac,
   address,
   gateway: publicGateway,
+  from: null,
   routes: [
     { destination: `${publicGateway}/32`, gateway: "0.0.0.0" },
     { destination: "0.0.0.0/0", gateway: publicGateway },
@@ -70,6 +83,7 @@ const privateLease = (mac: string, address: string, network: NetworkTopology, al
   mac,
   address,
   gateway: network.gateway,
+  from: serviceAddress(network.id),
   routes: [
     { destination: `${network.gateway}/32`, gateway: "0.0.0.0" },
     { destination: network.ipRange, gateway: network.gateway },
@@ -137,7 +151,10 @@ const instanceOf = (
   networks: ReadonlyMap<number, NetworkTopology>,
 ): Instance => ({
   id: server.id,
-  addresses: [...(server.publicIpv4 === null ? [] : [server.publicIpv4]), ...server.privateNets.map(({ ip }) => ip)],
+  asked: [
+    ...(server.publicIpv4 === null ? [] : [{ at: metadataAddress, by: server.publicIpv4 }]),
+    ...server.privateNets.map(({ networkId, ip }) => ({ at: serviceAddress(networkId), by: ip })),
+  ],
   userData: identity.userData,
   metadata: {
     "availability-zone": identity.location,
@@ -173,8 +190,8 @@ const balancerOf = (balancer: LoadBalancerTopology, topology: Topology): Balance
   listen: [balancer.publicIpv4, ...balancer.privateIps.map(({ ip }) => ip)].filter((ip) => ip !== null),
   services: balancer.services,
   targets: balancer.targets.map(({ ip }) => {
-    const nic = topology.servers.flatMap(({ privateNets }) => privateNets).find((candidate) => candidate.ip === ip);
-    const own = balancer.privateIps.find(({ networkId }) => networkId === nic?.networkId)?.ip;
+    const nics = topology.servers.flatMap(({ privateNets }) => privateNets).filter((nic) => nic.ip === ip);
+    const own = balancer.privateIps.find(({ networkId }) => nics.some((nic) => nic.networkId === networkId))?.ip;
     return { ip, from: own ?? balancer.publicIpv4 };
   }),
 });

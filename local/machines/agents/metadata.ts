@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import { stringify } from "yaml";
-import type { Instance } from "./config.ts";
+import type { Asked, Instance } from "./config.ts";
 
 type Answer = { readonly status: number; readonly body: string };
 
@@ -27,10 +27,11 @@ export const answerMetadata = (path: string, instance: Instance): Answer => {
   return single ? { status: 200, body: text(instance.metadata[key]) } : notFound;
 };
 
-/** A server that knows each machine by the address it asks from; the network makes sure that address is true. */
-export const metadataServer = (find: (address: string) => Instance | undefined): Server =>
+/** A server that knows each machine by the address it asks from, and where; the network makes sure that address is true. */
+export const metadataServer = (find: (asked: Asked) => Instance | undefined): Server =>
   createServer((request, response) => {
-    const instance = find(request.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "");
+    const { localAddress = "", remoteAddress = "" } = request.socket;
+    const instance = find({ at: localAddress, by: remoteAddress });
     const { status, body } =
       instance === undefined ? notFound : answerMetadata((request.url ?? "/").replace(/\?.*/, ""), instance);
     response.writeHead(status, { "content-type": "text/plain; charset=utf-8" }).end(body);

@@ -8,6 +8,7 @@ import {
   publicDevice,
   publicGateway,
   type Slots,
+  serviceAddress,
   tableOf,
 } from "./plan.ts";
 
@@ -55,14 +56,14 @@ const publicSource = (server: ServerTopology): string[] => {
   ];
 };
 
-type Card = { readonly device: string; readonly table: number; readonly sources: readonly string[] };
+type Card = { readonly device: string; readonly network: number; readonly sources: readonly string[] };
 
 /** What a card may send from: its addresses, and those behind it by a route of the network (answers a NAT gateway forwards). */
 const cardsOf = (network: NetworkTopology, topology: Topology, slots: Slots): Card[] =>
   membersOf(network, topology.servers, slots).map(({ device, ip, aliasIps }) => {
     const own = [ip, ...aliasIps];
     const behind = network.routes.filter(({ gateway }) => own.includes(gateway)).map(({ destination }) => destination);
-    return { device, table: tableOf(network.id), sources: [...own, ...behind] };
+    return { device, network: network.id, sources: [...own, ...behind] };
   });
 
 const privateSource = ({ sources }: Card): string[] => [
@@ -99,10 +100,25 @@ export const renderFirewall = (topology: Topology, slots: Slots): string => {
       "type filter hook prerouting priority mangle; policy accept;",
       "udp sport 68 udp dport 67 return",
       ...jumps("iifname", "jump", [...publicDevices, ...privateDevices], "from"),
-      ...cards.map(({ device, table }) => `iifname "${device}" ct mark set ${table}`),
+      ...cards.map(({ device, network }) => `iifname "${device}" ct mark set ${tableOf(network)}`),
     ]),
-    // Answers of the metadata service go back into the network the question came from.
-    chain("reroute", ["type route hook output priority mangle; policy accept;", "ct mark != 0 meta mark set ct mark"]),
+    // Every private network has a metadata service of its own behind the common address.
+    chain("services", [
+      "type nat hook prerouting priority dstnat; policy accept;",
+      ...cards.map(
+        ({ device, network }) =>
+          `iifname "${device}" ip daddr ${metadataAddress} dnat ip to ${serviceAddress(network)}`,
+      ),
+    ]),
+    // Answers go back into the network the question came from; a lease comes from its network's gateway.
+    chain("reroute", [
+      "type route hook output priority mangle; policy accept;",
+      "ct mark != 0 meta mark set ct mark",
+      ...topology.networks.map(
+        ({ id, gateway }) =>
+          `ip saddr ${serviceAddress(id)} udp sport 67 meta mark set ${tableOf(id)} ip saddr set ${gateway}`,
+      ),
+    ]),
     chain("input", [
       "type filter hook input priority filter; policy accept;",
       'iifname "p*" udp sport 68 udp dport 67 accept',

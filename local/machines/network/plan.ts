@@ -32,6 +32,12 @@ export const privateDevice = (server: number, slot: number): string => `q${serve
 /** Routing table, and mark of packets, of a private network. Tables below 256 are the kernel's. */
 export const tableOf = (network: number): number => 1000 + network;
 
+/**
+ * Where the cloud's own services (DHCP, metadata) answer a private network: an address per network, which packet filters
+ * put in the place of the gateway's and the metadata service's. So networks may have the same range and gateway.
+ */
+export const serviceAddress = (network: number): string => `169.254.${(network >> 8) & 127}.${network & 255}`;
+
 /** Network cards by MAC address: `enp<slot>s0`, 7 for the first network (docs.hetzner.com/cloud/networks). */
 export type Slots = ReadonlyMap<string, number>;
 
@@ -142,7 +148,10 @@ const privateNetwork = (network: NetworkTopology, topology: Topology, slots: Slo
   return [
     // An address of the network that nobody has is not for the gateway of a default route.
     route(`blackhole ${network.ipRange} table ${table}`),
-    ...[network.gateway, metadataAddress, ...balancers].map((ip) => route(`local ${ip}/32 dev lo table ${table}`)),
+    address(`${serviceAddress(network.id)}/32`, "lo"),
+    ...[network.gateway, serviceAddress(network.id), ...balancers].map((ip) =>
+      route(`local ${ip}/32 dev lo table ${table}`),
+    ),
     ...members.flatMap(({ device, ip, aliasIps, mac }) => [
       address(`${network.gateway}/32`, device),
       neighbour(ip, mac, device),
@@ -152,8 +161,8 @@ const privateNetwork = (network: NetworkTopology, topology: Topology, slots: Slo
       rule(`pref 101 iif ${device} unreachable`),
     ]),
     ...viaGateway,
-    // What the router itself sends: as gateway (DHCP), as load balancer, and answers of the metadata service by mark.
-    ...[network.gateway, ...balancers].map((ip) => rule(`pref 200 from ${ip} lookup ${table}`)),
+    // What the router itself sends: as load balancer by its address, answers and what its services send by mark.
+    ...balancers.map((ip) => rule(`pref 200 from ${ip} lookup ${table}`)),
     rule(`pref 300 fwmark ${table} lookup ${table}`),
   ];
 };

@@ -14,6 +14,9 @@ const restic: Partial<Readonly<Record<Role, string>>> = {
   redis: "/etc /var/lib/valkey",
 };
 
+/** Programs that need the keys of the object storage. */
+const late = { stage: "late" } as const;
+
 const passphraseLength = 48;
 
 /** Copies away from the machine: pgBackRest for the database, restic for files. */
@@ -39,7 +42,7 @@ export function backupPart(plan: Plan, machine: Machine): Part | null {
         paths,
       }),
     ),
-    script("/usr/local/lib/chitlaq/restic", "backup/restic.sh"),
+    script("/usr/local/lib/chitlaq/restic", "backup/restic.sh", late),
     script("/usr/local/lib/chitlaq/activate.d/10-backup", "backup/activate.sh"),
     unitFile("chitlaq-restic.service", asset("backup/chitlaq-restic.service")),
     unitFile("chitlaq-restic.timer", asset("backup/chitlaq-restic.timer")),
@@ -101,11 +104,11 @@ function databaseFiles(plan: Plan, machine: Machine): readonly MachineFile[] {
     unitFile(`chitlaq-backup-${kind}.timer`, filled("backup/backup.timer.tmpl", "systemd", { kind, unit, schedule }));
   return [
     file("/etc/pgbackrest/pgbackrest.conf", configuration, { mode: "0640", group: "postgres" }),
-    script("/usr/local/sbin/chitlaq-backup", "backup/backup.sh"),
-    script("/usr/local/sbin/chitlaq-backup-status", "backup/status.sh"),
-    script("/usr/local/sbin/chitlaq-backup-verify", "backup/verify.sh"),
-    script("/usr/local/sbin/chitlaq-restore", "backup/restore.sh"),
-    ...(database.patroni === null ? [] : [script("/usr/local/sbin/chitlaq-rejoin", "backup/rejoin.sh")]),
+    script("/usr/local/sbin/chitlaq-backup", "backup/backup.sh", late),
+    script("/usr/local/sbin/chitlaq-backup-status", "backup/status.sh", late),
+    script("/usr/local/sbin/chitlaq-backup-verify", "backup/verify.sh", late),
+    script("/usr/local/sbin/chitlaq-restore", "backup/restore.sh", late),
+    ...(database.patroni === null ? [] : [script("/usr/local/sbin/chitlaq-rejoin", "backup/rejoin.sh", late)]),
     file("/etc/chitlaq/postgresql/restore_hba.conf", asset("backup/restore_hba.conf"), {
       mode: "0640",
       group: "postgres",

@@ -1271,7 +1271,7 @@ done
 if kill $! 2>/dev/null || ! wait $!; then exit "$code"; fi
 END-OF-FILE
 
-put main 0755 root root none /usr/local/lib/chitlaq/restic <<'END-OF-FILE'
+put late 0755 root root none /usr/local/lib/chitlaq/restic <<'END-OF-FILE'
 #!/bin/bash
 # Explained in ops/backup/restic.sh.
 set -euo pipefail
@@ -1521,7 +1521,7 @@ for action in "${!actions[@]}"; do act "$action"; done
 log "${#changed[@]} files changed"
 END-OF-FILE
 
-put main 0755 root root none /usr/local/sbin/chitlaq-backup <<'END-OF-FILE'
+put late 0755 root root none /usr/local/sbin/chitlaq-backup <<'END-OF-FILE'
 #!/bin/bash
 # Explained in ops/backup/backup.sh.
 set -euo pipefail
@@ -1548,7 +1548,7 @@ pgbackrest_chitlaq --type="$kind" backup
 log "$kind backup done"
 END-OF-FILE
 
-put main 0755 root root none /usr/local/sbin/chitlaq-backup-status <<'END-OF-FILE'
+put late 0755 root root none /usr/local/sbin/chitlaq-backup-status <<'END-OF-FILE'
 #!/bin/bash
 # Explained in ops/backup/status.sh.
 set -euo pipefail
@@ -1603,7 +1603,7 @@ printf '%s\n' "$report"
 jq -e '.problems | length == 0' >/dev/null <<<"$report"
 END-OF-FILE
 
-put main 0755 root root none /usr/local/sbin/chitlaq-backup-verify <<'END-OF-FILE'
+put late 0755 root root none /usr/local/sbin/chitlaq-backup-verify <<'END-OF-FILE'
 #!/bin/bash
 # Explained in ops/backup/verify.sh.
 set -euo pipefail
@@ -1833,7 +1833,7 @@ jq -R -n -c '[inputs | split("\t") | {key: .[0], value: .[1]}] | from_entries' <
 exit "$status"
 END-OF-FILE
 
-put main 0755 root root none /usr/local/sbin/chitlaq-rejoin <<'END-OF-FILE'
+put late 0755 root root none /usr/local/sbin/chitlaq-rejoin <<'END-OF-FILE'
 #!/bin/bash
 # Explained in ops/backup/rejoin.sh.
 set -euo pipefail
@@ -1860,7 +1860,7 @@ systemctl restart --no-block chitlaq-database.service
 log "copying the database of $leader; the former data is in $DATA_DIRECTORY.before-rejoin until you remove it"
 END-OF-FILE
 
-put main 0755 root root none /usr/local/sbin/chitlaq-restore <<'END-OF-FILE'
+put late 0755 root root none /usr/local/sbin/chitlaq-restore <<'END-OF-FILE'
 #!/bin/bash
 # Explained in ops/backup/restore.sh.
 set -euo pipefail

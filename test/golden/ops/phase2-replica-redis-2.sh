@@ -626,7 +626,7 @@ fi
 log "$PRIVATE_IP on $interface"
 END-OF-FILE
 
-put main 0755 root root none /usr/local/lib/chitlaq/restic <<'END-OF-FILE'
+put late 0755 root root none /usr/local/lib/chitlaq/restic <<'END-OF-FILE'
 #!/bin/bash
 # Explained in ops/backup/restic.sh.
 set -euo pipefail

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bootState, execIn, journalCommand, sshCommand, statusOf } from "../../../local/machines/access.ts";
+import { cut } from "../../../local/machines/faults.ts";
 import { openTunnel } from "../../../local/machines/connect.ts";
 import { run } from "../../../local/machines/run.ts";
-import { bootAll, cloudConfig, cloudFor, skip } from "./support.ts";
+import { bootAll, cloudConfig, cloudFor, type Host, network, skip, topologyOf, until } from "./support.ts";
 
 const userData = cloudConfig({
   write_files: [{ path: "/etc/proof", content: "written by user-data" }],
@@ -125,4 +126,32 @@ test("a server without a public address boots from its private network", { skip 
   assert.equal(await cloud.sh(1, "grep -c ^nameserver /etc/resolv.conf || true"), "0");
   const { code } = await execIn(cloud.machine(1), ["getent", "hosts", "deb.debian.org"]);
   assert.notEqual(code, 0);
+});
+
+test("networks with the same range do not meet, and each server gets its own user-data", { skip }, async (context) => {
+  const cloud = await cloudFor(context);
+  const other = network + 1;
+  const hosts: readonly Host[] = [
+    { id: 1, privateIp: "10.0.1.1" },
+    { id: 2, privateIp: "10.0.1.1", network: other },
+    { id: 3, privateIp: "10.0.1.2", network: other },
+  ];
+  const own = (id: number) => cloudConfig({ write_files: [{ path: "/root/own", content: `for ${id}` }] });
+  await Promise.all(hosts.map(({ id }) => cloud.driver.provision(cloud.spec(id, own(id)))));
+  await cloud.driver.syncNetwork(topologyOf(hosts));
+  await Promise.all(hosts.map(({ id }) => cloud.driver.start(id)));
+  await cloud.ready(hosts.map(({ id }) => id));
+  for (const { id, privateIp } of hosts) {
+    assert.equal(await cloud.sh(id, "cat /root/own"), `for ${id}`);
+    await until(`server ${id} has its address`, async () =>
+      (await cloud.sh(id, "ip -4 -o addr")).includes(`${privateIp}/32`),
+    );
+    assert.equal((await execIn(cloud.machine(id), ["ping", "-c1", "-W1", "10.0.0.1"])).code, 0, "the gateway answers");
+  }
+  const pings = async (from: number, target: string) =>
+    (await execIn(cloud.machine(from), ["ping", "-c1", "-W1", target])).code === 0;
+  assert.equal(await pings(1, "10.0.1.2"), false, "that is in the other network");
+  assert.ok(await pings(2, "10.0.1.2"));
+  await cut(cloud.environment(), cloud.machine(2));
+  assert.equal(await pings(3, "10.0.1.1"), false, "the other network has such an address too");
 });

@@ -31,6 +31,8 @@ export type Host = {
   readonly publicIpv4?: string;
   readonly publicIpv6?: string;
   readonly privateIp?: string;
+  /** Its private network; left out: {@link network}. */
+  readonly network?: number;
   readonly aliasIps?: readonly string[];
   readonly floatingIps?: readonly string[];
   readonly firewall?: readonly FirewallRule[];
@@ -48,7 +50,14 @@ const serverOf = (host: Host): ServerTopology => ({
   privateNets:
     host.privateIp === undefined
       ? []
-      : [{ networkId: network, ip: host.privateIp, aliasIps: host.aliasIps ?? [], macAddress: mac(2, host.id) }],
+      : [
+          {
+            networkId: host.network ?? network,
+            ip: host.privateIp,
+            aliasIps: host.aliasIps ?? [],
+            macAddress: mac(2, host.id),
+          },
+        ],
   firewall: host.firewall ?? null,
 });
 
@@ -57,10 +66,16 @@ export type Extras = {
   readonly loadBalancers?: readonly LoadBalancerTopology[];
 };
 
-/** The given hosts on one private network, 10.0.0.0/16. */
+/** The given hosts on their private networks, each of which is 10.0.0.0/16. */
 export const topologyOf = (hosts: readonly Host[], { routes = [], loadBalancers = [] }: Extras = {}): Topology => ({
   servers: hosts.map(serverOf),
-  networks: [{ id: network, ipRange: "10.0.0.0/16", gateway: "10.0.0.1", subnets: ["10.0.1.0/24"], routes }],
+  networks: [...new Set([network, ...hosts.flatMap((host) => host.network ?? [])])].map((id) => ({
+    id,
+    ipRange: "10.0.0.0/16",
+    gateway: "10.0.0.1",
+    subnets: ["10.0.1.0/24"],
+    routes,
+  })),
   loadBalancers,
 });
 

@@ -1,0 +1,111 @@
+/** The worst day: servers and their volumes do not exist any more. What recovers them is the operator's own way. */
+import assert from "node:assert/strict";
+import { openInternetClient } from "../../local/internet/client.ts";
+import { type Stage, waitFor } from "./stage.ts";
+
+type Body = { readonly [key: string]: unknown };
+
+const call = async (stage: Stage, method: string, path: string, body?: Body): Promise<Body> => {
+  const reply = await stage.cloud.hetzner.request(method, path, body);
+  assert.ok(reply.status < 300, `${method} ${path}: ${reply.status} ${JSON.stringify(reply.body)}`);
+  return (reply.body ?? {}) as Body;
+};
+
+const act = async (stage: Stage, path: string, body?: Body): Promise<void> => {
+  const { action } = (await call(stage, "POST", path, body)) as { readonly action: { readonly id: number } };
+  await waitFor(path, async () => {
+    const answer = (await call(stage, "GET", `/actions/${action.id}`)) as {
+      readonly action: { readonly status: string };
+    };
+    return answer.action.status === "success" ? true : answer.action.status;
+  });
+};
+
+type Volume = { readonly id: number; readonly server: number | null };
+
+/** Power loss, and then neither the servers nor their volumes exist. */
+export async function destroy(stage: Stage, servers: readonly string[]): Promise<void> {
+  const ids = servers.map((server) => stage.machine(server).id);
+  await Promise.all(servers.map((server) => stage.powerLoss(server)));
+  const { volumes } = (await call(stage, "GET", "/volumes")) as { readonly volumes: readonly Volume[] };
+  for (const { id, server } of volumes) {
+    if (server === null || !ids.includes(server)) continue;
+    await act(stage, `/volumes/${id}/actions/change_protection`, { delete: false });
+    await act(stage, `/volumes/${id}/actions/detach`);
+    await call(stage, "DELETE", `/volumes/${id}`);
+  }
+  for (const id of ids) {
+    await act(stage, `/servers/${id}/actions/change_protection`, { delete: false, rebuild: false });
+    await call(stage, "DELETE", `/servers/${id}`);
+  }
+  await waitFor("the servers to be gone", async () => {
+    const { servers: left } = (await call(stage, "GET", "/servers")) as {
+      readonly servers: readonly { readonly id: number }[];
+    };
+    return !left.some(({ id }) => ids.includes(id));
+  });
+}
+
+/** A visitor of the platform, by its public name and through the edge. */
+async function isInService(stage: Stage): Promise<boolean> {
+  const { edge } = await stage.plan();
+  const client = await openInternetClient(stage.cloud.stateDir);
+  return (await client.request(`https://api.${edge.zone}/healthz`)).status === 200;
+}
+
+const secondsSince = (moment: number): number => (performance.now() - moment) / 1000;
+
+/** Loses phase 1's only server and brings it back; seconds from the loss to a visitor's first answer. */
+export async function loseServer(stage: Stage): Promise<number> {
+  const lost = performance.now();
+  await destroy(stage, ["server-1"]);
+  await stage.up("--refresh");
+  await stage.sh("server-1", "chitlaq-restore --yes");
+  await stage.healthy();
+  await waitFor("the platform to be in service", () => isInService(stage));
+  return secondsSince(lost);
+}
+
+export type Recovery = {
+  /** From the loss to a visitor's first answer. */
+  readonly serviceSeconds: number;
+  /** From the loss until a commit is on two machines again. */
+  readonly protectedSeconds: number;
+};
+
+/** Loses both database machines of phase 2 and brings them back. */
+export async function loseDatabases(stage: Stage): Promise<Recovery> {
+  const [first, second] = ["db-1", "db-2"] as const;
+  const lost = performance.now();
+  await destroy(stage, [first, second]);
+  // Two of three voters are gone for good: the third one gives up its memory and waits for the new ones.
+  await stage.sh("redis-1", "chitlaq-etcd-reset --yes");
+  await stage.up("--refresh");
+  await stage.sh(second, "systemctl stop patroni.service");
+  await stage.sh(first, "chitlaq-restore --yes");
+  await waitFor("the platform to be in service", () => isInService(stage));
+  const serviceSeconds = secondsSince(lost);
+  await stage.sh(second, "chitlaq-rejoin --yes");
+  await stage.healthy();
+  await waitFor("the second member to be synchronous", async () => {
+    const states = await stage.sql(first, "SELECT coalesce(string_agg(sync_state, ','), '') FROM pg_stat_replication;");
+    return /sync|quorum/.test(states) && !states.includes("async") ? true : states;
+  });
+  return { serviceSeconds, protectedSeconds: secondsSince(lost) };
+}
+
+/** The state of the database at a moment; seconds until it answers. */
+export async function backTo(stage: Stage, moment: string): Promise<number> {
+  const began = performance.now();
+  if (stage.stack === "phase1") {
+    await stage.sh("server-1", `chitlaq-restore --yes --target ${moment}`);
+    await stage.healthy();
+    return secondsSince(began);
+  }
+  await stage.sh("db-2", "systemctl stop patroni.service");
+  await stage.sh("db-1", `chitlaq-restore --yes --target ${moment}`);
+  const seconds = secondsSince(began);
+  await stage.sh("db-2", "chitlaq-rejoin --yes");
+  await stage.healthy();
+  return seconds;
+}

@@ -1,0 +1,84 @@
+/** Rows around a backup, with keys that only the test knows, so that it can tell which of them came back. */
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { slo } from "../../plan/capacity.ts";
+import { type Stage, waitFor } from "./stage.ts";
+
+const makeTable = "CREATE TABLE restored (key uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp());";
+
+type Row = {
+  readonly key: string;
+  /** Milliseconds of the epoch when the database had acknowledged it. */
+  readonly at: number;
+};
+
+export type History = {
+  readonly inBackup: Row;
+  readonly beforeTarget: Row;
+  /** A moment between the two rows, by the database's clock. */
+  readonly target: string;
+  readonly afterTarget: Row;
+  /** Acknowledged and not yet archived. */
+  readonly last: Row;
+};
+
+async function write(stage: Stage, server: string): Promise<Row> {
+  const key = randomUUID();
+  await stage.sql(server, `INSERT INTO restored (key) VALUES ('${key}');`);
+  return { key, at: Date.now() };
+}
+
+async function keysIn(stage: Stage, server: string): Promise<ReadonlySet<string>> {
+  return new Set((await stage.sql(server, "SELECT key FROM restored;")).split("\n"));
+}
+
+/** Closes the log segment that is being written and waits until it is in the object storage. */
+async function archive(stage: Stage, server: string): Promise<void> {
+  const segment = await stage.sql(server, "SELECT pg_walfile_name(pg_switch_wal());");
+  await waitFor(`${segment} to be archived`, async () => {
+    const last = await stage.sql(server, "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver;");
+    return last >= segment ? true : last;
+  });
+}
+
+/** A backup, rows before and after it, and a row that no archive has. */
+export async function makeHistory(stage: Stage, server: string): Promise<History> {
+  await stage.sql(server, makeTable);
+  const inBackup = await write(stage, server);
+  await stage.sh(server, "chitlaq-backup full");
+  // pgBackRest knows the end of a backup by the second, and recovers from one that ended in an earlier second.
+  const end = "pgbackrest --stanza=chitlaq info --output=json | jq '.[0].backup[-1].timestamp.stop'";
+  await waitFor("the backup's last second to pass", () =>
+    stage.run(server, `(( $(date +%s) > $(runuser -u postgres -- ${end}) ))`).then(({ code }) => code === 0),
+  );
+  const beforeTarget = await write(stage, server);
+  const format = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
+  const target = await stage.sql(server, `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', ${format});`);
+  const afterTarget = await write(stage, server);
+  await archive(stage, server);
+  return { inBackup, beforeTarget, target, afterTarget, last: await write(stage, server) };
+}
+
+/**
+ * Fails unless what was archived is there and what is lost is younger than the plan allows.
+ * @returns how many seconds of acknowledged rows are lost
+ */
+export async function lostSeconds(stage: Stage, server: string, history: History): Promise<number> {
+  const found = await keysIn(stage, server);
+  const { inBackup, beforeTarget, afterTarget, last } = history;
+  for (const { key } of [inBackup, beforeTarget, afterTarget]) assert.ok(found.has(key), "an archived row is missing");
+  const newest = found.has(last.key) ? last : afterTarget;
+  const lost = (last.at - newest.at) / 1000;
+  assert.ok(lost < slo.rpoHours * 3600);
+  // A quiet database loses no more than this: a segment is closed after that time at the latest.
+  const timeout = Number(await stage.sql(server, "SELECT setting FROM pg_settings WHERE name = 'archive_timeout';"));
+  assert.ok(timeout > 0 && timeout <= 300, `archive_timeout is ${timeout} s`);
+  return lost;
+}
+
+/** Fails unless the database is as it was at the moment between the two rows. */
+export async function assertAtTarget(stage: Stage, server: string, history: History): Promise<void> {
+  const found = await keysIn(stage, server);
+  assert.ok(found.has(history.beforeTarget.key), "the row before the moment is missing");
+  assert.ok(!found.has(history.afterTarget.key), "the row after the moment is there");
+}
