@@ -6,20 +6,10 @@ import Table from "cli-table3";
 import { costBenchmark } from "./cost.bench.ts";
 import { emulatorBenchmark } from "./emulator.bench.ts";
 import { machineBenchmarks } from "./machines.bench.ts";
-import type { Benchmark, Row } from "./measure.ts";
+import { type Benchmark, withCleanup } from "./measure.ts";
 import { previewBenchmark } from "./preview.bench.ts";
 
 const benchmarks: readonly Benchmark[] = [costBenchmark, previewBenchmark, emulatorBenchmark, ...machineBenchmarks];
-
-/** Runs one benchmark and its clean-up, last registered first. */
-async function measure(benchmark: Benchmark): Promise<readonly Row[]> {
-  const cleanups: (() => unknown)[] = [];
-  try {
-    return await benchmark.rows({ after: (fn) => cleanups.push(fn) });
-  } finally {
-    for (const cleanup of cleanups.reverse()) await cleanup();
-  }
-}
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !benchmarks.some((benchmark) => benchmark.name === name));
@@ -34,7 +24,7 @@ const table = new Table({
 for (const benchmark of benchmarks) {
   if (asked.length > 0 && !asked.includes(benchmark.name)) continue;
   process.stderr.write(`${benchmark.name}…\n`);
-  for (const row of await measure(benchmark)) {
+  for (const row of await withCleanup((cleanup) => benchmark.rows(cleanup))) {
     const met = row.met === null ? "" : row.met ? "yes" : "no";
     table.push([row.what, row.measured, row.baseline, row.ratio, row.goal, met]);
   }

@@ -3,10 +3,10 @@ import { bootAll, type Host, startCloud } from "../local/machines/support.ts";
 import { backTo, loseDatabases, loseServer } from "../machines/disaster.ts";
 import { failLeader, failures, switchLeader } from "../machines/failures.ts";
 import { lostSeconds, makeHistory } from "../machines/history.ts";
-import { openStage, type Phase, skip } from "../machines/stage.ts";
+import { openStage, type Phase, preparedStage, skip } from "../machines/stage.ts";
 import type { Written } from "../machines/writer.ts";
 import { slo } from "../../plan/capacity.ts";
-import { type Benchmark, type Cleanup, median, milliseconds, type Row, timed, times } from "./measure.ts";
+import { type Benchmark, type Cleanup, median, milliseconds, type Row, timed, times, withCleanup } from "./measure.ts";
 
 const rounds = 3;
 const inSeconds = (seconds: number): string => `${seconds.toFixed(1)} s`;
@@ -86,20 +86,30 @@ async function databaseRows(cleanup: Cleanup): Promise<readonly Row[]> {
   return rows;
 }
 
-/** From the start of an update on nothing to a healthy platform. */
-async function phaseRow(cleanup: Cleanup): Promise<Row> {
-  const begin = performance.now();
-  const stage = await openStage(cleanup, "phase1");
-  await stage.healthy();
-  const whole = performance.now() - begin;
-  const again = await timed(() => stage.up("--expect-no-changes"));
+/** From the start of an update on nothing to a platform whose services are all healthy. */
+async function phaseRow(phase: Phase): Promise<Row> {
+  const whole: number[] = [];
+  const again: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    await withCleanup(async (cleanup) => {
+      const stage = await preparedStage(cleanup, phase);
+      whole.push(
+        await timed(async () => {
+          await stage.up();
+          await stage.healthy();
+        }),
+      );
+      again.push(await timed(() => stage.up("--expect-no-changes")));
+    });
+  }
+  const value = median(whole);
   return {
-    what: "phase 1 from nothing to healthy",
-    measured: milliseconds(whole),
-    baseline: `an update without changes ${milliseconds(again)}`,
-    ratio: times(whole / again),
-    goal: "",
-    met: null,
+    what: `${phase}: update on nothing until all services are healthy`,
+    measured: milliseconds(value),
+    baseline: `an update without changes ${milliseconds(median(again))}`,
+    ratio: times(value / median(again)),
+    goal: phase === "phase2" ? "≤ 60 s" : "",
+    met: phase === "phase2" ? value <= 60_000 : null,
   };
 }
 
@@ -154,10 +164,10 @@ const onMachines = (name: string, rows: (cleanup: Cleanup) => Promise<readonly R
 });
 
 export const machineBenchmarks: readonly Benchmark[] = [
-  onMachines("boot", async (cleanup) => [...(await bootRows()), await phaseRow(cleanup)]),
+  onMachines("boot", async () => [...(await bootRows()), await phaseRow("phase1"), await phaseRow("phase2")]),
   onMachines("failover", databaseRows),
-  onMachines("restore", async (cleanup) => [
-    ...(await restoreRows(cleanup, "phase1")),
-    ...(await restoreRows(cleanup, "phase2")),
+  onMachines("restore", async () => [
+    ...(await withCleanup((cleanup) => restoreRows(cleanup, "phase1"))),
+    ...(await withCleanup((cleanup) => restoreRows(cleanup, "phase2"))),
   ]),
 ];

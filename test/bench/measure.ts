@@ -16,6 +16,16 @@ export type Cleanup = { after(fn: () => unknown): void };
 
 export type Benchmark = { readonly name: string; readonly rows: (cleanup: Cleanup) => Promise<readonly Row[]> };
 
+/** Does the work and then its clean-up, last registered first, whatever becomes of the work. */
+export async function withCleanup<T>(work: (cleanup: Cleanup) => Promise<T>): Promise<T> {
+  const cleanups: (() => unknown)[] = [];
+  try {
+    return await work({ after: (fn) => cleanups.push(fn) });
+  } finally {
+    for (const cleanup of cleanups.reverse()) await cleanup();
+  }
+}
+
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);

@@ -247,14 +247,24 @@ export async function emptyStage(
   return stage;
 }
 
-/** The phase up, with secrets made and the sample application in service, everything healthy. */
-export async function openStage(
+/** As {@link emptyStage}, with secrets made and the sample application built: the next update brings all into service. */
+export async function preparedStage(
   t: Pick<TestContext, "after">,
   stack: Phase,
   options: StageOptions = {},
 ): Promise<Stage> {
   const stage = await emptyStage(t, stack, options);
   await prepareDelivery(stage.project.local, stack, silent);
+  return stage;
+}
+
+/** The phase up, with secrets made and the sample application in service, everything healthy. */
+export async function openStage(
+  t: Pick<TestContext, "after">,
+  stack: Phase,
+  options: StageOptions = {},
+): Promise<Stage> {
+  const stage = await preparedStage(t, stack, options);
   await stage.up();
   return stage;
 }

@@ -1,4 +1,4 @@
-/** A node:test reporter that writes a JSON line when a test begins and one when it ends, for `run-file.ts`. */
+/** A node:test reporter that writes a JSON line when a test begins, measures something or ends, for `run-file.ts`. */
 import { inspect } from "node:util";
 import type { TestEvent } from "node:test/reporters";
 import type { TestResult } from "./result.ts";
@@ -24,6 +24,10 @@ function resultOf({ type, data }: Finished, path: readonly string[]): TestResult
   return data.details.type === "suite" ? undefined : { path, outcome: "passed", detail: "" };
 }
 
+/** Node counts a file's tests in diagnostics of its own. */
+const isCount = (message: string): boolean =>
+  /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/.test(message);
+
 // biome-ignore lint/style/noDefaultExport: node:test loads a reporter by its default export.
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const path: string[] = [];
@@ -31,6 +35,8 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
     if (event.type === "test:dequeue") {
       // Sent when the test begins; `test:start` waits until it is this test's turn to be reported.
       yield `${JSON.stringify({ begun: event.data.name })}\n`;
+    } else if (event.type === "test:diagnostic") {
+      if (!isCount(event.data.message)) yield `${JSON.stringify({ note: event.data.message })}\n`;
     } else if (event.type === "test:start") {
       path.splice(event.data.nesting, path.length, event.data.name);
     } else if (event.type === "test:pass" || event.type === "test:fail") {

@@ -11,6 +11,8 @@ export type TestResult = {
 export type FileResult = {
   readonly file: string;
   readonly tests: readonly TestResult[];
+  /** What the tests measured, in their words (`t.diagnostic`). */
+  readonly notes: readonly string[];
   readonly seconds: number;
   /** What the file printed; shown when something failed. */
   readonly output: string;
@@ -33,7 +35,7 @@ const indent = (text: string, by: string): string =>
     .map((line) => `${by}${line}`)
     .join("\n");
 
-/** One line for a file whose tests passed; with the failures and the file's output below it otherwise. */
+/** A line for the file and one for each figure its tests measured; the failures and the file's output when one failed. */
 export function fileReport(result: FileResult): string {
   const { passed, failed, skipped } = count([result]);
   const parts = [
@@ -42,12 +44,13 @@ export function fileReport(result: FileResult): string {
     ...(skipped > 0 ? [`${skipped} skipped`] : []),
   ];
   const line = `${failed > 0 ? "FAIL" : "ok  "} ${result.file}  ${parts.join(", ")} (${result.seconds.toFixed(1)} s)`;
-  if (failed === 0) return line;
+  const notes = result.notes.map((note) => indent(note, "       "));
+  if (failed === 0) return [line, ...notes].join("\n");
   const failures = result.tests
     .filter(({ outcome }) => outcome === "failed")
     .map((test) => `  ✗ ${testName(test)}\n${indent(test.detail, "      ")}`);
   const output = result.output.trim() === "" ? [] : [`  printed:\n${indent(result.output, "      ")}`];
-  return [line, ...failures, ...output].join("\n");
+  return [line, ...notes, ...failures, ...output].join("\n");
 }
 
 /** Skipped tests by name and reason, failed tests by name, and the counts alone on the last line. */

@@ -16,7 +16,9 @@ export type FileRun = {
 
 const reporter = pathToFileURL(join(import.meta.dirname, "reporter.ts")).href;
 
-type Line = TestResult | { readonly begun: string };
+type Note = { readonly note: string };
+type Progress = TestResult | { readonly begun: string };
+type Line = Progress | Note;
 
 function readLines(file: string): readonly Line[] {
   if (!existsSync(file)) return [];
@@ -26,10 +28,11 @@ function readLines(file: string): readonly Line[] {
 }
 
 const isResult = (line: Line): line is TestResult => "outcome" in line;
+const isNote = (line: Line): line is Note => "note" in line;
 
 /** Faults of the file itself, which no test of it reports. */
 function fileFault(ended: Finished, lines: readonly Line[], limitSeconds: number): string | undefined {
-  const last = lines.at(-1);
+  const last = lines.filter((line): line is Progress => !isNote(line)).at(-1);
   const where =
     last === undefined
       ? "before its first test"
@@ -69,5 +72,6 @@ export async function runFile({ root, file, limitSeconds, scratch }: FileRun): P
   const own: readonly TestResult[] =
     fault === undefined ? [] : [{ path: ["the file itself"], outcome: "failed", detail: fault }];
   const seconds = (performance.now() - begin) / 1000;
-  return { file, tests: [...tests, ...own], seconds, output: output.join("\n") };
+  const notes = lines.filter(isNote).map(({ note }) => note);
+  return { file, tests: [...tests, ...own], notes, seconds, output: output.join("\n") };
 }

@@ -52,6 +52,11 @@ test("a failure shows its message and what the file printed", async (t) => {
   assert.match(report, /printed:\n {6}hint$/);
 });
 
+test("what tests measured stands below their file, also when it passed", async (t) => {
+  const result = await resultOf(t, 'test("fine", (t) => { t.diagnostic("failover: 22.4 s"); });');
+  assert.match(fileReport(result), /^ok {3}sample\.test\.ts {2}1 passed \(\d+\.\d s\)\n {7}failover: 22\.4 s$/);
+});
+
 const faults: readonly (readonly [string, string, RegExp])[] = [
   ["that holds no test", "", /^no test ended \(exit code 0/],
   ["that cannot be loaded", 'throw new Error("broken");', /^no test ended \(exit code 1/],
@@ -86,6 +91,7 @@ test("the final report lists skips with reasons and failures, and ends with the 
   const results: readonly FileResult[] = [
     {
       file: "a.test.ts",
+      notes: [],
       seconds: 1,
       output: "",
       tests: [
@@ -94,7 +100,7 @@ test("the final report lists skips with reasons and failures, and ends with the 
         { path: ["z"], outcome: "failed", detail: "boom" },
       ],
     },
-    { file: "b.test.ts", seconds: 1, output: "", tests: [{ path: ["x"], outcome: "passed", detail: "" }] },
+    { file: "b.test.ts", notes: [], seconds: 1, output: "", tests: [{ path: ["x"], outcome: "passed", detail: "" }] },
   ];
   assert.deepEqual(count(results), { passed: 2, failed: 1, skipped: 1 });
   assert.deepEqual(finalReport(results).split("\n"), [

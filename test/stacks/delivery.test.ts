@@ -87,11 +87,10 @@ describe("a stack's delivery", () => {
     const decided = planDelivery(plan, available(namesOf(plan)));
     assert.ok(decided);
     assert.ok("machine.key" in (decided.secrets["db-1"] ?? {}));
-    assert.deepEqual(Object.keys(decided.secrets["lb-1"] ?? {}).toSorted(), [
-      "origin-pull-ca.pem",
-      "origin.crt",
-      "origin.key",
-    ]);
+    assert.deepEqual(
+      new Set(Object.keys(decided.secrets["lb-1"] ?? {})),
+      new Set(["origin-pull-ca.pem", "origin.crt", "origin.key"]),
+    );
     assert.equal(decided.edge, null, "without a certificate of its own the edge shows Cloudflare's");
   });
 });
