@@ -3,7 +3,7 @@
  * own runs it.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "./errors.ts";
 import { impatience, interruption } from "./interrupt.ts";
@@ -47,14 +47,21 @@ function builtBefore(source: string): BuiltRelease | undefined {
 async function build(source: string): Promise<BuiltRelease> {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `${source.slice(0, 16)}.tar.gz`);
-  const built = await run("bash", [join(sources, "build.sh"), path], { signal: interruption, killSignal: impatience });
+  // Others may build or read the same archive at this moment: they must never see half of it.
+  const partial = `${path}.${process.pid}`;
+  const built = await run("bash", [join(sources, "build.sh"), partial], {
+    signal: interruption,
+    killSignal: impatience,
+  });
   const [version, sha256] = built.stdout.trim().split("\t");
   if (built.code !== 0 || version === undefined || sha256 === undefined) {
+    rmSync(partial, { force: true });
     throw new Fault(`The sample application could not be built:\n${built.stderr.trim()}`, [
       "its packages come from npm: see whether `npm ping` works",
       "or name a release of your own: platform.release",
     ]);
   }
+  renameSync(partial, path);
   const release: BuiltRelease = { path, version, sha256, source };
   writeFileSync(`${record}.${process.pid}`, JSON.stringify(release));
   renameSync(`${record}.${process.pid}`, record);

@@ -76,9 +76,14 @@ function aptGroups(search: EngineSearch): readonly Check[] {
 
 async function machines(): Promise<Check> {
   const { machinesAvailable } = await import("../../local/machines/capability.ts");
+  const { inotifyAdvice } = await import("../../local/machines/inotify.ts");
   const host = machinesAvailable();
   const name = "machines on this host";
-  if (host.ok) return present(name, "./chitlaq local up --machines can boot servers");
+  if (host.ok) {
+    const advice = inotifyAdvice();
+    const found = "./chitlaq local up --machines can boot servers";
+    return advice === null ? present(name, found) : { name, status: "optional", found, fix: advice };
+  }
   return { name, status: "optional", found: "servers answer in the APIs only", fix: host.missing.join("; ") };
 }
 

@@ -11,7 +11,7 @@ import { type Finished, run, type RunOptions } from "../process/run.ts";
 import type { Progress } from "../progress.ts";
 import { type CloudEndpoints, ensureCloud, runningCloud, stopCloud } from "./cloud.ts";
 import { noteEngine } from "./engines.ts";
-import { chooseKind, requireKind } from "./kind.ts";
+import { chooseKind, requireKind, shouldRestart } from "./kind.ts";
 import { type Instance, makeFolders, passphraseOf } from "./instance.ts";
 import { ensureObjectStore } from "./object-store.ts";
 import { syncProject } from "./project.ts";
@@ -99,8 +99,8 @@ export function localOf(instance: Instance, endpoints: CloudEndpoints, toolchain
 }
 
 /**
- * Whether servers are booted. An instance keeps what it was first started with; for a new one `undefined` means yes where
- * the host can, and `"kept"` means no.
+ * Whether servers are booted. An instance that has servers keeps what they were made as; for others `undefined` means yes
+ * where the host can, and `"kept"` means as it was started last, at first no.
  */
 export type LocalOptions = { readonly machines: boolean | "kept" | undefined };
 
@@ -128,11 +128,13 @@ export async function withLocal<T>(
 /** Says something only when there is something to wait for. */
 async function openCloud(instance: Instance, asked: LocalOptions["machines"], progress: Progress) {
   const running = await runningCloud(instance.cloudDir);
-  if (running !== undefined) {
+  if (running !== undefined && (await shouldRestart(running, asked, interruption))) {
+    await progress.step("Stopping the local cloud, to start it anew", () => stopCloud(running));
+  } else if (running !== undefined) {
     requireKind(running.machines, asked);
     return { endpoints: running, started: false };
   }
-  const machines = await chooseKind(instance, asked, progress);
+  const machines = await chooseKind(instance, asked);
   const start = {
     repoRoot,
     stateDir: instance.cloudDir,

@@ -8,6 +8,7 @@ import type { Progress } from "../progress.ts";
 import { stackPlan } from "../stack-plan.ts";
 import { describeToolchain, type Local, type LocalOptions, withLocal } from "./context.ts";
 import { type Instance, makeFolders } from "./instance.ts";
+import { apiOnlyReason } from "./kind.ts";
 import { requireStack, stackConfigDir, syncProject } from "./project.ts";
 import { printStack } from "./report.ts";
 import { seedZone } from "./seed.ts";
@@ -63,6 +64,7 @@ export async function localUp(
     const plan = await planOf(instance, stack);
     await withLocal(instance, progress, options, async (local) => {
       progress.say(describeToolchain(local.toolchain));
+      if (!local.endpoints.machines && options.machines !== false) progress.say(await apiOnlyReason(instance));
       await seedZone(local.endpoints.cloudflare, { name: plan.edge.zone, plan: plan.edge.plan }, interruption);
       await bringUp(local, stack, progress);
       await printStack(await stackOutputs(local, stack), { stack, json: options.json, instance, local });

@@ -7,17 +7,25 @@ import { Agent } from "./agents/link.ts";
 import type { Destination } from "./agents/tunnel.ts";
 import type { EnvironmentState } from "./state.ts";
 
-/** Connects through a tunnel's socket; rejects with the reason the far end gave. */
-export const connectThrough = (socketPath: string, destination: Destination): Promise<Socket> =>
+/** Connects through a tunnel's socket; rejects with the reason the far end gave, or with that of `signal`. */
+export const connectThrough = (socketPath: string, destination: Destination, signal?: AbortSignal): Promise<Socket> =>
   new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const socket = connect({ path: socketPath, allowHalfOpen: true });
     let answer = "";
+    const onAbort = (): void => {
+      socket.destroy();
+      reject(signal?.reason);
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
+    socket.once("close", () => signal?.removeEventListener("abort", onAbort));
     const onData = (chunk: Buffer): void => {
       const text = chunk.toString("latin1");
       const end = text.indexOf("\n");
       answer += end < 0 ? text : text.slice(0, end);
       if (end < 0) return;
       socket.off("data", onData).off("error", reject).pause();
+      signal?.removeEventListener("abort", onAbort);
       if (answer !== "ok") {
         socket.destroy();
         reject(new Error(`${destination.host}:${destination.port}: ${answer}`));

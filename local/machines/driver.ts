@@ -7,6 +7,7 @@ import { createDisk, createSnapshot, diskOf, mountDisk, removeDisk, removeSnapsh
 import { type Environment, environmentOf } from "./environment.ts";
 import { Fleet, type PowerListener } from "./fleet.ts";
 import type { RootKind } from "./image.ts";
+import { inotifyAdvice, raiseLimit } from "./inotify.ts";
 import * as volumes from "./volumes.ts";
 
 export type MachineDriverOptions = {
@@ -180,6 +181,9 @@ class LocalMachines implements LocalMachineDriver {
 export const createMachineDriver = async (options: MachineDriverOptions): Promise<LocalMachineDriver> => {
   const capability = machinesAvailable();
   if (!capability.ok) throw new Error(`this host cannot run machines; missing: ${capability.missing.join(", ")}`);
+  const advice = inotifyAdvice();
+  if (advice !== null) options.log(advice);
+  raiseLimit();
   await mkdir(options.stateDir, { recursive: true });
   const environment = environmentOf(options.stateDir);
   const backbone = await startBackbone(environment, options.log);

@@ -66,9 +66,12 @@ type Owner = { readonly folder: string; readonly process: ProcessRef };
 
 const ownerFile = (id: string): string => join(runtimeRoot, id, "owner.json");
 
-/** Removes from the kernel whatever the environment made; disks stay. */
-export const clear = async (id: string, folder: string): Promise<void> => {
-  await must("sh", [join(here, "clear.sh"), id, folder]);
+/**
+ * Removes from the kernel whatever the environment made; disks stay. With an owner, only while the environment is still its:
+ * the script waits for others of the host, and somebody may claim the environment meanwhile.
+ */
+const clear = async (id: string, folder: string, owner?: ProcessRef): Promise<void> => {
+  await must("sh", [join(here, "clear.sh"), id, folder, ...(owner === undefined ? [] : [String(owner.pid)])]);
 };
 
 /**
@@ -87,7 +90,7 @@ export const claim = async (environment: Environment): Promise<void> => {
       }
       continue;
     }
-    if (owner !== null) await clear(id, owner.folder);
+    if (owner !== null) await clear(id, owner.folder, owner.process);
   }
   await clear(environment.id, environment.folder);
   mkdirSync(environment.runtime, { recursive: true, mode: 0o700 });

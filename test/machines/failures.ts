@@ -28,7 +28,7 @@ export const failures: readonly Failure[] = [
   {
     name: "its machine is killed",
     moves: true,
-    strike: (stage, server) => stage.power(server, "off"),
+    strike: (stage, server) => stage.crash(server),
     mend: (stage, server) => stage.power(server, "on"),
   },
   {

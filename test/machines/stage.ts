@@ -184,6 +184,11 @@ export class Stage {
     });
   }
 
+  /** Death at once: its kernel closes the connections, so peers may see resets. The server is off afterwards. */
+  crash(server: string): Promise<void> {
+    return faults.crash(this.machine(server));
+  }
+
   /** Silence first, then death: peers learn nothing. The server is off afterwards. */
   powerLoss(server: string): Promise<void> {
     return faults.powerLoss(this.environment(), this.machine(server));

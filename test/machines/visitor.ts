@@ -16,7 +16,7 @@ export type Visit = {
   readonly host?: string;
   /** Without the edge's certificate, as somebody who found the origin's address. */
   readonly bare?: boolean;
-  /** Left out: 10 s. */
+  /** For connection, TLS and answer together; left out: 10 s. */
   readonly timeoutMs?: number;
 };
 
@@ -58,18 +58,20 @@ export function createVisitor(stage: Stage): Visitor {
       edge ??= findEdge(stage);
       const { origin, from, cert, key, zone } = await edge;
       const host = visit.host ?? `api.${zone}`;
-      const socket = await connectThrough(stage.environment().internetSocket, { host: origin, port: 443, from });
+      const signal = AbortSignal.timeout(visit.timeoutMs ?? 10_000);
+      const door = { host: origin, port: 443, from };
+      const socket = await connectThrough(stage.environment().internetSocket, door, signal);
       const credentials = visit.bare === true ? {} : { cert, key };
       // The certificate is of Cloudflare's authority for origins, which no visitor but the edge knows.
       const secure = connect({ socket, servername: host, rejectUnauthorized: false, ...credentials });
-      return await exchange(path, { ...visit, host }, secure);
+      return await exchange(path, { ...visit, host, signal }, secure);
     },
   };
 }
 
 const exchange = (
   path: string,
-  { host, method = "GET", body, headers = {}, timeoutMs = 10_000 }: Visit & { readonly host: string },
+  { host, method = "GET", body, headers = {}, signal }: Visit & { readonly host: string; readonly signal: AbortSignal },
   secure: ReturnType<typeof connect>,
 ): Promise<Answer> =>
   new Promise((resolve, reject) => {
@@ -80,8 +82,10 @@ const exchange = (
       method,
       path,
       headers: { host, connection: "close", ...type, ...headers },
-      signal: AbortSignal.timeout(timeoutMs),
+      signal,
     });
+    // An aborted request leaves a socket alone that it does not have yet.
+    signal.addEventListener("abort", () => secure.destroy(), { once: true });
     secure.once("error", reject);
     asked.once("error", reject).once("response", (response) => {
       let text = "";

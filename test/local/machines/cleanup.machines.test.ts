@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { execIn } from "../../../local/machines/access.ts";
-import { environmentOf } from "../../../local/machines/environment.ts";
+import { claim, environmentOf, release, writeJson } from "../../../local/machines/environment.ts";
 import { readState } from "../../../local/machines/state.ts";
 import { bootAll, cloudConfig, cloudFor, type Host, skip, startCloud, topologyOf, until } from "./support.ts";
 
@@ -173,6 +173,40 @@ test("when its helper was killed too, the next driver of any environment clears"
   const other = await cloudFor(context);
   assert.deepEqual(remains(stateDir), []);
   assert.equal(readState(other.stateDir)?.machines.length, 0);
+});
+
+/** Makes every clearing of this host wait until the returned function is called. */
+const delayClearing = async (context: TestContext): Promise<() => Promise<void>> => {
+  const holder = spawn("flock", ["/run/chitlaq-machines/lock", "sh", "-c", "echo held; exec cat"]);
+  context.after(() => holder.stdin.end());
+  const gone = once(holder, "exit");
+  await once(holder.stdout, "data");
+  return async () => {
+    holder.stdin.end();
+    await gone;
+  };
+};
+
+test("what a dead owner left is spared when somebody claims it before its turn to be cleared comes", {
+  skip,
+}, async (context) => {
+  const [left, mine] = [environmentOf(await folderFor(context)), environmentOf(await folderFor(context))];
+  await claim(left);
+  context.after(() => release(left));
+  const owner = join(left.runtime, "owner.json");
+  const claimed = readFileSync(owner, "utf8");
+  writeJson(owner, { folder: left.folder, process: { pid: 1, startTime: 1 } });
+  const proceed = await delayClearing(context);
+  const sweep = claim(mine);
+  context.after(() => release(mine));
+  await until("the sweep is about to clear it", () => {
+    const running = execFileSync("ps", ["-eo", "args="], { encoding: "utf8" });
+    return running.includes(`clear.sh ${left.id} `);
+  });
+  writeFileSync(owner, claimed);
+  await proceed();
+  await sweep;
+  assert.equal(readFileSync(owner, "utf8"), claimed);
 });
 
 test("two environments with the same servers and addresses do not meet", { skip }, async (context) => {
