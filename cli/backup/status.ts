@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { z } from "zod";
 import { execIn, findMachine } from "../../local/machines/access.ts";
 import { providerName } from "../../plan/names.ts";
-import type { Plan } from "../../plan/types.ts";
+import type { Plan, Role } from "../../plan/types.ts";
 import { Fault } from "../errors.ts";
 import { interruption } from "../interrupt.ts";
 import { machineTargets } from "../local/machines.ts";
@@ -16,23 +16,40 @@ const program = "chitlaq-backup-status";
 
 /** What `ops/backup/status.sh` prints. */
 const reportSchema = z.object({
-  backups: z.int(),
-  last: z
+  /** null: the machine holds no database. */
+  database: z
     .object({
-      label: z.string(),
-      type: z.string(),
-      finished: z.string(),
-      ageSeconds: z.number(),
-      databaseBytes: z.number(),
-      repositoryBytes: z.number().nullable(),
+      backups: z.int(),
+      last: z
+        .object({
+          label: z.string(),
+          type: z.string(),
+          finished: z.string(),
+          ageSeconds: z.number(),
+          databaseBytes: z.number(),
+          repositoryBytes: z.number().nullable(),
+          pageErrors: z.boolean(),
+        })
+        .nullable(),
+      archive: z.object({ ageSeconds: z.number().nullable(), failures: z.number(), failing: z.boolean() }).nullable(),
+      verifiedRestore: z.looseObject({ at: z.string(), result: z.string() }).nullable(),
     })
     .nullable(),
-  archive: z.object({ ageSeconds: z.number().nullable(), failures: z.number(), failing: z.boolean() }).nullable(),
-  verifiedRestore: z.looseObject({ at: z.string(), result: z.string() }).nullable(),
+  /** null: nothing was copied yet. */
+  files: z
+    .object({
+      result: z.string(),
+      ageSeconds: z.number().nullable(),
+      check: z.string().nullable(),
+      checkAgeSeconds: z.number().nullable(),
+    })
+    .nullable(),
   problems: z.array(z.string()),
 });
 
 export type BackupReport = z.output<typeof reportSchema>;
+
+type Database = NonNullable<BackupReport["database"]>;
 
 export type MachineBackups = { readonly machine: string; readonly report: BackupReport };
 
@@ -41,9 +58,11 @@ export type Ask = (
   machine: string,
 ) => Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>;
 
-/** Machines whose backups are the platform's: the one server of phase 1, else the database's members. */
+const rolesWithData: ReadonlySet<Role> = new Set(["server", "database", "redis"]);
+
+/** Machines that are copied elsewhere; the others are rebuilt from the plan. */
 export const dataMachines = (plan: Pick<Plan, "machines">): readonly string[] =>
-  plan.machines.filter(({ role }) => role === "server" || role === "database").map(({ name }) => name);
+  plan.machines.filter(({ role }) => rolesWithData.has(role)).map(({ name }) => name);
 
 /** Asks all machines at once. @throws Fault that names each which did not answer. */
 export async function backupReports(machines: readonly string[], ask: Ask): Promise<readonly MachineBackups[]> {
@@ -135,20 +154,27 @@ const ago = (seconds: number | null): string => {
 
 const megabytes = (bytes: number | null): string => (bytes === null ? "?" : `${(bytes / 1e6).toFixed(1)} MB`);
 
+const databaseLines = ({ last, backups, archive, verifiedRestore: verified }: Database): readonly string[] => [
+  `  backups           ${backups}${last === null ? "" : `, newest ${last.type} ${last.label}, ${ago(last.ageSeconds)}`}`,
+  ...(last === null
+    ? []
+    : [`  size              ${megabytes(last.databaseBytes)}, stored as ${megabytes(last.repositoryBytes)}`]),
+  `  log archive       ${archive === null ? "on the primary" : `${ago(archive.ageSeconds)}${archive.failing ? ", failing" : ""}`}`,
+  `  verified restore  ${verified === null ? "never" : `${verified.result}, ${verified.at}`}`,
+];
+
+const fileLines = (files: BackupReport["files"]): readonly string[] => [
+  `  files             ${files === null ? "never" : `${ago(files.ageSeconds)}${files.result === "ok" ? "" : `, last try ${files.result}`}`}`,
+  ...(files === null ? [] : [`  files checked     ${ago(files.checkAgeSeconds)}`]),
+];
+
 /** Lines of one machine. */
-export function statusLines({ machine, report }: MachineBackups): readonly string[] {
-  const { last, archive, verifiedRestore: verified, problems } = report;
-  return [
-    machine,
-    `  backups           ${report.backups}${last === null ? "" : `, newest ${last.type} ${last.label}, ${ago(last.ageSeconds)}`}`,
-    ...(last === null
-      ? []
-      : [`  size              ${megabytes(last.databaseBytes)}, stored as ${megabytes(last.repositoryBytes)}`]),
-    `  log archive       ${archive === null ? "on the primary" : `${ago(archive.ageSeconds)}${archive.failing ? ", failing" : ""}`}`,
-    `  verified restore  ${verified === null ? "never" : `${verified.result}, ${verified.at}`}`,
-    ...problems.map((problem) => `  PROBLEM           ${problem}`),
-  ];
-}
+export const statusLines = ({ machine, report }: MachineBackups): readonly string[] => [
+  machine,
+  ...(report.database === null ? [] : databaseLines(report.database)),
+  ...fileLines(report.files),
+  ...report.problems.map((problem) => `  PROBLEM           ${problem}`),
+];
 
 /** @returns 1 when something is older than it may be. */
 export async function backupStatus(stack: string, flags: StatusFlags): Promise<number> {

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Progress } from "../progress.ts";
 import type { ImageFlags } from "./verb.ts";
 
@@ -8,7 +8,9 @@ export function registerImage(program: Command, progressOf: (command: Command) =
     .description("bake the packages of all roles into a Hetzner snapshot, so that new machines need not fetch them")
     .option("--location <name>", "where to bake; the snapshot can be used everywhere", "fsn1")
     .option("--force", "bake although a snapshot of these packages exists, for newer versions of them")
-    .option("--instance <name>", "in a local cloud instead of HCLOUD_TOKEN's project")
+    .addOption(
+      new Option("--instance <name>", "in a local cloud instead of HCLOUD_TOKEN's project").env("CHITLAQ_INSTANCE"),
+    )
     .option("--json", "as JSON")
     .action(async (options: ImageFlags, command: Command) => {
       const { image } = await import("./verb.ts");

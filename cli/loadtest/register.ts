@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Progress } from "../progress.ts";
 import type { LoadtestFlags } from "./verb.ts";
 
@@ -21,7 +21,9 @@ export function registerLoadtest(program: Command, progressOf: (command: Command
     .option("--from <address...>", "addresses of this host to come from; the platform limits each")
     .option("--ca <file>", "authority to trust, PEM")
     .option("--insecure", "trust any certificate")
-    .option("--instance <name>", "local cloud of the stack (default: the stack's own)")
+    .addOption(
+      new Option("--instance <name>", "local cloud of the stack (default: the stack's own)").env("CHITLAQ_INSTANCE"),
+    )
     .option("--json", "as JSON")
     .action(async (target: string, options: LoadtestFlags, command: Command) => {
       const { loadtest } = await import("./verb.ts");

@@ -43,6 +43,8 @@ export function backupPart(plan: Plan, machine: Machine): Part | null {
       }),
     ),
     script("/usr/local/lib/chitlaq/restic", "backup/restic.sh", late),
+    script("/usr/local/sbin/chitlaq-restic", "backup/restic-command.sh", late),
+    script("/usr/local/sbin/chitlaq-backup-status", "backup/status.sh", late),
     script("/usr/local/lib/chitlaq/activate.d/10-backup", "backup/activate.sh"),
     unitFile("chitlaq-restic.service", asset("backup/chitlaq-restic.service")),
     unitFile("chitlaq-restic.timer", asset("backup/chitlaq-restic.timer")),
@@ -105,7 +107,6 @@ function databaseFiles(plan: Plan, machine: Machine): readonly MachineFile[] {
   return [
     file("/etc/pgbackrest/pgbackrest.conf", configuration, { mode: "0640", group: "postgres" }),
     script("/usr/local/sbin/chitlaq-backup", "backup/backup.sh", late),
-    script("/usr/local/sbin/chitlaq-backup-status", "backup/status.sh", late),
     script("/usr/local/sbin/chitlaq-backup-verify", "backup/verify.sh", late),
     script("/usr/local/sbin/chitlaq-restore", "backup/restore.sh", late),
     ...(database.patroni === null ? [] : [script("/usr/local/sbin/chitlaq-rejoin", "backup/rejoin.sh", late)]),

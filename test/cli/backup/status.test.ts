@@ -8,14 +8,14 @@ import { run } from "../../../cli/process/run.ts";
 import { planOf } from "../../support/platform.ts";
 
 /** Printed by `chitlaq-backup-status` on a booted machine. */
-const fresh = `{"backups":1,"last":{"label":"20261123-161152F","type":"full","finished":"2026-11-23T16:11:53Z","ageSeconds":681,"databaseBytes":31271899,"repositoryBytes":3749344},"archive":{"ageSeconds":19,"failures":0,"failing":false},"verifiedRestore":null,"problems":["no restore was ever verified"]}`;
+const fresh = `{"database":{"backups":1,"last":{"label":"20261123-161152F","type":"full","finished":"2026-11-23T16:11:53Z","ageSeconds":681,"databaseBytes":31271899,"repositoryBytes":3749344,"pageErrors":false},"archive":{"ageSeconds":19,"failures":0,"failing":false},"verifiedRestore":null},"files":{"result":"ok","ageSeconds":7300,"check":"ok","checkAgeSeconds":180000},"problems":["no restore was ever verified"]}`;
 
 const answer = (stdout: string, code = 0, stderr = "") => Promise.resolve({ code, stdout, stderr });
 
 test("the machines that hold data are asked", () => {
   assert.deepEqual(
     ([1, 2, 3] as const).map((phase) => dataMachines(planOf(phase))),
-    [["server-1"], ["db-1", "db-2"], ["db-1", "db-2", "db-3"]],
+    [["server-1"], ["db-1", "db-2", "redis-1"], ["db-1", "db-2", "db-3", "redis-1", "redis-2", "redis-3"]],
   );
 });
 
@@ -28,7 +28,21 @@ test("a report with a problem is read although the program ended with 1, and sho
     "  size              31.3 MB, stored as 3.7 MB",
     "  log archive       19 s ago",
     "  verified restore  never",
+    "  files             2.0 h ago",
+    "  files checked     50.0 h ago",
     "  PROBLEM           no restore was ever verified",
+  ]);
+});
+
+test("a machine without a database tells of its files only", async () => {
+  const stale = `{"database":null,"files":{"result":"failed","ageSeconds":180000,"check":null,"checkAgeSeconds":null},"problems":["the last copy of files failed"]}`;
+  const [one] = await backupReports(["redis-1"], () => answer(stale, 1));
+  assert.ok(one);
+  assert.deepEqual(statusLines(one), [
+    "redis-1",
+    "  files             50.0 h ago, last try failed",
+    "  files checked     never",
+    "  PROBLEM           the last copy of files failed",
   ]);
 });
 

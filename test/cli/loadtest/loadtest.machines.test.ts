@@ -40,5 +40,6 @@ test("the platform carries the plan's mix through the edge, and tells the state 
   const [server] = JSON.parse(status.stdout) as readonly MachineBackups[];
   assert.equal(server?.machine, "server-1");
   assert.equal(status.code, server.report.problems.length > 0 ? 1 : 0);
-  assert.ok(server.report.last === null || server.report.last.databaseBytes > 1e6);
+  const last = server.report.database?.last ?? null;
+  assert.ok(last === null || last.databaseBytes > 1e6);
 });

@@ -831,6 +831,8 @@ put main 0644 root root units /etc/systemd/system/chitlaq-restic.timer <<'END-OF
 Description=Daily copy of application and configuration
 
 [Timer]
+# A new machine does not wait for the night.
+OnActiveSec=10min
 OnCalendar=*-*-* 03:00:00 UTC
 RandomizedDelaySec=30m
 Persistent=true
@@ -1276,14 +1278,59 @@ put late 0755 root root none /usr/local/lib/chitlaq/restic <<'END-OF-FILE'
 # Explained in ops/backup/restic.sh.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
+source /etc/chitlaq/backup.env
 source /etc/chitlaq/restic.env
+
+state=$STATUS_DIRECTORY/files.json
+excluded=(/etc/chitlaq/secrets /etc/chitlaq/rendered /etc/chitlaq/patroni /etc/pgbackrest/conf.d
+  '/etc/ssh/ssh_host_*' '/etc/shadow*' '/etc/gshadow*' /var/lib/valkey/runtime.conf /var/lib/valkey/sentinel.conf)
+
+note() {
+  local known
+  known=$(cat "$state" 2>/dev/null || echo '{}')
+  jq -c '. + $ARGS.named' "$@" <<<"$known" | put_file "$state" 0644 root root
+}
+now() { date -u +%FT%TZ; }
+
+finished=no
+finish() { [[ $finished == yes ]] || note --arg result failed; }
+trap finish EXIT
+
+valkey() {
+  VALKEYCLI_AUTH=$(secret valkey-admin-password) REDISCLI_AUTH=$(secret valkey-admin-password) \
+    valkey-cli -e --no-auth-warning --user admin -h "$LISTEN" -p "$PORT" "$@"
+}
+told_by_valkey() { valkey INFO persistence | tr -d '\r' | sed -n "s/^$1://p"; }
+valkey_is_done() {
+  [[ $(told_by_valkey rdb_bgsave_in_progress) == 0 ]] &&
+    [[ $(told_by_valkey rdb_saves) != "$saves" || $(told_by_valkey rdb_last_bgsave_status) != ok ]]
+}
+
+if systemctl is-active --quiet valkey-server.service; then
+  source /etc/chitlaq/redis.env
+  saves=$(told_by_valkey rdb_saves)
+  valkey BGSAVE SCHEDULE >/dev/null
+  wait_for 1800 "Valkey's snapshot" valkey_is_done
+  [[ $(told_by_valkey rdb_last_bgsave_status) == ok ]] || fail "Valkey could not write its snapshot; see journalctl -u valkey-server"
+  excluded+=(/var/lib/valkey/appendonlydir '/var/lib/valkey/temp-*')
+fi
 
 restic cat config >/dev/null 2>&1 || restic init --quiet
 restic unlock --quiet
 read -r -a paths <<<"$BACKUP_PATHS"
-restic backup --quiet --tag daily --exclude /etc/chitlaq/secrets --exclude /etc/chitlaq/rendered \
-  --exclude '/etc/ssh/ssh_host_*' --exclude /etc/shadow "${paths[@]}"
+restic backup --quiet --tag daily "${excluded[@]/#/--exclude=}" "${paths[@]}"
 restic forget --quiet --tag daily --keep-daily "$RETENTION_DAYS" --prune
+finished=yes
+note --arg result ok --arg copied "$(now)"
+
+checked=$(jq -r '.checked // "1970-01-01T00:00:00Z"' "$state")
+if (($(date +%s) - $(date -d "$checked" +%s) > 6 * 86400)); then
+  if ! restic check --quiet --read-data-subset="$(($(date +%s) / 604800 % 4 + 1))/4"; then
+    note --arg check failed
+    fail "the copies of files are damaged or cannot be read"
+  fi
+  note --arg check ok --arg checked "$(now)"
+fi
 END-OF-FILE
 
 put main 0755 root root none /usr/local/lib/chitlaq/step-aside <<'END-OF-FILE'
@@ -1530,16 +1577,36 @@ source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 kind=${1:-}
 [[ $kind == full || $kind == diff || $kind == ensure ]] || fail "usage: chitlaq-backup full|diff|ensure"
 
+exec 9>/var/lib/chitlaq/backup.lock
+flock --nonblock 9 || {
+  log "waiting for the backup or the verification that runs"
+  flock 9
+}
+
 as_postgres() { runuser -u postgres -- "$@"; }
-pgbackrest_chitlaq() { as_postgres pgbackrest --stanza=chitlaq "$@"; }
+
+pgbackrest_chitlaq() {
+  local code end=$((SECONDS + 3600))
+  while :; do
+    code=0
+    as_postgres pgbackrest --stanza=chitlaq "$@" || code=$?
+    if ((code != 50 || SECONDS > end)); then return "$code"; fi
+    sleep 1
+  done
+}
 
 [[ $(as_postgres psql -XAtqc 'SELECT pg_is_in_recovery()' -h /var/run/postgresql postgres) == f ]] || {
   log "this member is a standby; the primary backs up"
   exit 0
 }
 
-pgbackrest_chitlaq stanza-create ||
-  fail "no backups like this; are those of a lost database there? then chitlaq-restore --yes"
+code=0
+pgbackrest_chitlaq stanza-create || code=$?
+case $code in
+  0) ;;
+  28) fail "the backups are of another cluster; if it was lost and this one is to become it: chitlaq-restore --yes" ;;
+  *) fail "pgbackrest stanza-create ended with $code" ;;
+esac
 if [[ $kind == ensure ]]; then
   [[ $(pgbackrest_chitlaq info --output=json | jq '[.[].backup[]?] | length') == 0 ]] || exit 0
   kind=full
@@ -1561,43 +1628,72 @@ max_archive_age=900
 max_verify_age=777600
 
 now=$(date +%s)
-info=$(as_postgres pgbackrest --stanza=chitlaq info --output=json)
-query="SELECT coalesce(extract(epoch FROM last_archived_time)::bigint, 0), failed_count,
-  coalesce(extract(epoch FROM last_failed_time)::bigint, 0), pg_is_in_recovery() FROM pg_stat_archiver"
-IFS='|' read -r archived failures failed standby \
-  <<<"$(as_postgres psql -XAtqc "$query" -h /var/run/postgresql postgres)"
-verify=$(cat "$STATUS_DIRECTORY/verify.json" 2>/dev/null || echo null)
+files=$(cat "$STATUS_DIRECTORY/files.json" 2>/dev/null || echo null)
 
-report=$(jq -n -c --argjson now "$now" --argjson info "$info" --argjson archived "$archived" --argjson failures "$failures" \
-  --argjson failed "$failed" --arg standby "$standby" --argjson verify "$verify" \
+held=null
+if [[ $DATABASE == yes ]]; then
+  info=$(as_postgres pgbackrest --stanza=chitlaq info --output=json)
+  query="SELECT coalesce(extract(epoch FROM last_archived_time)::bigint, 0), failed_count,
+    coalesce(extract(epoch FROM last_failed_time)::bigint, 0), pg_is_in_recovery() FROM pg_stat_archiver"
+  IFS='|' read -r archived failures failed standby \
+    <<<"$(as_postgres psql -XAtqc "$query" -h /var/run/postgresql postgres)"
+  verify=$(cat "$STATUS_DIRECTORY/verify.json" 2>/dev/null || echo null)
+  held=$(jq -n -c --argjson now "$now" --argjson info "$info" --argjson archived "$archived" --argjson failures "$failures" \
+    --argjson failed "$failed" --arg standby "$standby" --argjson verify "$verify" '
+    ($info[0].backup // []) as $backups
+    | ($backups[-1]) as $last
+    | {
+        backups: ($backups | length),
+        last: (if $last then {
+          label: $last.label,
+          type: $last.type,
+          finished: ($last.timestamp.stop | todate),
+          ageSeconds: ($now - $last.timestamp.stop),
+          databaseBytes: $last.info.size,
+          repositoryBytes: ($last.info.repository.size // $last.info.repository.delta),
+          pageErrors: ($last.error == true)
+        } else null end),
+        archive: (if $standby == "t" then null else {
+          ageSeconds: (if $archived == 0 then null else $now - $archived end),
+          failures: $failures,
+          failing: ($failed > $archived)
+        } end),
+        verifiedRestore: $verify
+      }')
+fi
+
+report=$(jq -n -c --argjson now "$now" --argjson files "$files" --argjson database "$held" \
   --argjson maxBackup "$max_backup_age" --argjson maxArchive "$max_archive_age" --argjson maxVerify "$max_verify_age" '
-  ($info[0].backup // []) as $backups
-  | ($backups[-1]) as $last
-  | {
-      backups: ($backups | length),
-      last: (if $last then {
-        label: $last.label,
-        type: $last.type,
-        finished: ($last.timestamp.stop | todate),
-        ageSeconds: ($now - $last.timestamp.stop),
-        databaseBytes: $last.info.size,
-        repositoryBytes: ($last.info.repository.size // $last.info.repository.delta)
-      } else null end),
-      archive: (if $standby == "t" then null else {
-        ageSeconds: (if $archived == 0 then null else $now - $archived end),
-        failures: $failures,
-        failing: ($failed > $archived)
-      } end),
-      verifiedRestore: $verify
-    }
+  def age: if . == null then null else $now - fromdate end;
+  {
+    database: $database,
+    files: (if $files == null then null else {
+      result: $files.result,
+      ageSeconds: ($files.copied | age),
+      check: $files.check,
+      checkAgeSeconds: ($files.checked | age)
+    } end)
+  }
   | .problems = [
-      (if .last == null then "no backup" elif .last.ageSeconds > $maxBackup then "the newest backup is too old" else empty end),
-      (if .archive == null then empty
-       elif .archive.failing then "the last log segment was not archived"
-       elif .archive.ageSeconds == null or .archive.ageSeconds > $maxArchive then "the archived log is too old" else empty end),
-      (if $verify == null then "no restore was ever verified"
-       elif $verify.result != "ok" then "the last verification failed"
-       elif ($now - ($verify.at | fromdate)) > $maxVerify then "the last verified restore is too old" else empty end)
+      (.database | values
+       | (if .last == null then "no backup"
+          elif .last.ageSeconds > $maxBackup then "the newest backup is too old" else empty end),
+         (if .last.pageErrors then "the newest backup has pages with wrong checksums" else empty end),
+         (if .archive == null then empty
+          elif .archive.failing then "the last log segment was not archived"
+          elif .archive.ageSeconds == null or .archive.ageSeconds > $maxArchive then "the archived log is too old" else empty end),
+         (.verifiedRestore as $verify
+          | if $verify == null then "no restore was ever verified"
+            elif $verify.result != "ok" then "the last verification failed"
+            elif ($verify.at | age) > $maxVerify then "the last verified restore is too old" else empty end)),
+      (.files
+       | if . == null or .ageSeconds == null then "no copy of files"
+         elif .result != "ok" then "the last copy of files failed"
+         elif .ageSeconds > $maxBackup then "the newest copy of files is too old" else empty end),
+      (.files | values
+       | if .check == "failed" then "the copies of files are damaged"
+         elif .ageSeconds != null and (.checkAgeSeconds == null or .checkAgeSeconds > $maxVerify) then "the last check of the copies of files is too old"
+         else empty end)
     ]')
 printf '%s\n' "$report"
 jq -e '.problems | length == 0' >/dev/null <<<"$report"
@@ -1611,6 +1707,12 @@ source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 source /etc/chitlaq/backup.env
 source /etc/chitlaq/database.env
 
+exec 9>/var/lib/chitlaq/backup.lock
+flock --nonblock 9 || {
+  log "waiting for the backup or the verification that runs"
+  flock 9
+}
+
 scratch=$DATA_MOUNT/restore-test
 started=$(date +%s)
 as_postgres() { runuser -u postgres -- "$@"; }
@@ -1620,8 +1722,6 @@ clean_up() {
   [[ ! -f $scratch/data/postmaster.pid ]] || as_postgres "$bin/pg_ctl" -D "$scratch/data" -m immediate stop >/dev/null || true
   rm -rf --one-file-system "$scratch"
 }
-trap clean_up EXIT
-clean_up
 
 record() {
   mkdir -p "$STATUS_DIRECTORY"
@@ -1629,13 +1729,25 @@ record() {
     '{result: $result, at: $at, seconds: $seconds} + (if $reached == "" then {} else {recoveredTo: $reached} end)' \
     | put_file "$STATUS_DIRECTORY/verify.json" 0644 root root
 }
-trap 'record failed' ERR
 
-as_postgres pgbackrest --stanza=chitlaq verify >/dev/null
+verified=no
+finish() {
+  [[ $verified == yes ]] || record failed
+  clean_up
+}
+trap finish EXIT
+clean_up
+
+findings=$(as_postgres pgbackrest --stanza=chitlaq --output=text --verbose verify)
+printf '%s\n' "$findings"
+grep -q '^ *status: ok' <<<"$findings" || fail "the repository is not whole"
+if grep -oE '\bstatus: [a-z -]+' <<<"$findings" | grep -qvxE 'status: (ok|valid|in-progress)'; then
+  fail "the repository is not whole"
+fi
 needed=$(as_postgres pgbackrest --stanza=chitlaq info --output=json | jq '[.[].backup[-1].info.size] | max // 0')
 free=$(df --output=avail -B 1 "$DATA_MOUNT" | tail -n 1)
-((needed > 0)) || { record failed; fail "there is no backup to restore"; }
-((free > needed + needed / 4)) || { record failed; fail "$DATA_MOUNT has $free bytes free, the restore needs $needed"; }
+((needed > 0)) || fail "there is no backup to restore"
+((free > needed + needed / 4)) || fail "$DATA_MOUNT has $free bytes free, the restore needs $needed"
 
 install -d -o postgres -g postgres -m 0700 "$scratch" "$scratch/data" "$scratch/socket"
 as_postgres pgbackrest --stanza=chitlaq --pg1-path="$scratch/data" --archive-mode=off \
@@ -1647,12 +1759,13 @@ as_postgres "$bin/pg_ctl" -D "$scratch/data" -w -t 3600 -l "$scratch/log" -o "-c
   -c data_directory=$scratch/data -c external_pid_file= -c listen_addresses= \
   -c unix_socket_directories=$scratch/socket -c hba_file=/etc/chitlaq/postgresql/restore_hba.conf -c ssl=off \
   -c archive_mode=off -c shared_buffers=64MB -c huge_pages=off -c synchronous_standby_names= -c primary_conninfo= \
-  -c primary_slot_name= -c shared_preload_libraries= -c log_destination=stderr -c logging_collector=off" start >/dev/null
+  -c primary_slot_name= -c shared_preload_libraries= -c log_destination=stderr -c logging_collector=off" start >/dev/null 9>&-
 wait_for 3600 "the restored database to finish recovery" \
   as_postgres bash -c "[[ \$(psql -XAtqc 'SELECT pg_is_in_recovery()' -h '$scratch/socket' postgres) == f ]]"
 reached=$(as_postgres psql -XAtqc "SELECT to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')" -h "$scratch/socket" postgres)
 as_postgres psql -XAtqc 'SELECT count(*) FROM pg_catalog.pg_class' -h "$scratch/socket" chitlaq >/dev/null
 record ok "$reached"
+verified=yes
 log "the newest backup restores and can be read"
 END-OF-FILE
 
@@ -1860,6 +1973,16 @@ systemctl restart --no-block chitlaq-database.service
 log "copying the database of $leader; the former data is in $DATA_DIRECTORY.before-rejoin until you remove it"
 END-OF-FILE
 
+put late 0755 root root none /usr/local/sbin/chitlaq-restic <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/backup/restic-command.sh.
+set -euo pipefail
+set -a
+source /etc/chitlaq/restic.env
+source /etc/chitlaq/rendered/restic.env
+exec restic "$@"
+END-OF-FILE
+
 put late 0755 root root none /usr/local/sbin/chitlaq-restore <<'END-OF-FILE'
 #!/bin/bash
 # Explained in ops/backup/restore.sh.
@@ -1883,11 +2006,29 @@ done
 [[ $agreed == yes ]] || fail "this replaces $DATA_DIRECTORY; add --yes"
 
 as_postgres() { runuser -u postgres -- "$@"; }
-patronictl_chitlaq() { as_postgres patronictl -c /etc/patroni/config.yml "$@"; }
 bin=/usr/lib/postgresql/17/bin
 
+others_are_stopped() {
+  members=$(as_postgres timeout 30 patronictl -c /etc/patroni/config.yml list -f json 2>/dev/null) &&
+    others=$(jq -r --arg self "$MACHINE" \
+      '[.[] | select(.Member != $self and (.Role == "Leader" or .State != "stopped")) | .Member] | join(", ")' <<<"$members") &&
+    [[ -z $others ]]
+}
+
+alone_in_the_cluster() {
+  local members='' others='' end=$((SECONDS + 45))
+  until others_are_stopped; do
+    ((SECONDS < end)) || break
+    sleep 1
+  done
+  [[ -n $members ]] || fail "the cluster's store (etcd) does not answer, so nobody can tell whether another member runs;" \
+    "bring its majority back, or when that is lost for good: chitlaq-etcd-reset --yes on the voter that is left"
+  [[ -z $others ]] || fail "$others runs; stop it first: systemctl stop patroni.service"
+}
+
 [[ -f /etc/pgbackrest/conf.d/secrets.conf ]] || fail "the secrets are not delivered yet; see chitlaq-secrets status"
-systemctl stop chitlaq-database.service
+if [[ $PATRONI == yes ]]; then alone_in_the_cluster; fi
+systemctl stop chitlaq-database.service 'chitlaq-backup@*.service'
 if [[ $PATRONI == yes ]]; then
   systemctl stop patroni.service
   [[ ! -f $DATA_DIRECTORY/postmaster.pid ]] || as_postgres "$bin/pg_ctl" -D "$DATA_DIRECTORY" -m fast -w stop || true
@@ -1906,7 +2047,8 @@ arguments=(--stanza=chitlaq)
 as_postgres pgbackrest "${arguments[@]}" restore
 
 if [[ $PATRONI == yes ]]; then
-  printf '%s\nYes I am aware\n' chitlaq | patronictl_chitlaq remove chitlaq >/dev/null || true
+  printf '%s\nYes I am aware\n' chitlaq | as_postgres patronictl -c /etc/patroni/config.yml remove chitlaq >/dev/null ||
+    fail "the cluster's store (etcd) did not give up the old cluster; run this again when it answers"
   as_postgres "$bin/pg_ctl" -D "$DATA_DIRECTORY" -w -t 14400 -l /var/log/postgresql/restore.log \
     -o "-c listen_addresses= -c unix_socket_directories=/var/run/postgresql -c archive_mode=off \
     -c hba_file=/etc/chitlaq/postgresql/restore_hba.conf -c ssl=off" start >/dev/null
@@ -1920,6 +2062,10 @@ fi
 systemctl restart --no-block chitlaq-database.service
 primary() { [[ $(as_postgres psql -XAtqc 'SELECT pg_is_in_recovery()' -h /var/run/postgresql postgres) == f ]]; }
 wait_for 14400 "the restored database to accept writes" primary
+for history in "$DATA_DIRECTORY"/pg_wal/*.history; do
+  [[ ! -f $history ]] || as_postgres pgbackrest --stanza=chitlaq --no-archive-async archive-push "$history"
+done
+systemctl start --no-block chitlaq-backup@full.service
 log "restored; the former data is in $DATA_DIRECTORY.before-restore until you remove it"
 END-OF-FILE
 

@@ -409,6 +409,8 @@ put main 0644 root root units /etc/systemd/system/chitlaq-restic.timer <<'END-OF
 Description=Daily copy of application and configuration
 
 [Timer]
+# A new machine does not wait for the night.
+OnActiveSec=10min
 OnCalendar=*-*-* 03:00:00 UTC
 RandomizedDelaySec=30m
 Persistent=true
@@ -631,14 +633,59 @@ put late 0755 root root none /usr/local/lib/chitlaq/restic <<'END-OF-FILE'
 # Explained in ops/backup/restic.sh.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
+source /etc/chitlaq/backup.env
 source /etc/chitlaq/restic.env
+
+state=$STATUS_DIRECTORY/files.json
+excluded=(/etc/chitlaq/secrets /etc/chitlaq/rendered /etc/chitlaq/patroni /etc/pgbackrest/conf.d
+  '/etc/ssh/ssh_host_*' '/etc/shadow*' '/etc/gshadow*' /var/lib/valkey/runtime.conf /var/lib/valkey/sentinel.conf)
+
+note() {
+  local known
+  known=$(cat "$state" 2>/dev/null || echo '{}')
+  jq -c '. + $ARGS.named' "$@" <<<"$known" | put_file "$state" 0644 root root
+}
+now() { date -u +%FT%TZ; }
+
+finished=no
+finish() { [[ $finished == yes ]] || note --arg result failed; }
+trap finish EXIT
+
+valkey() {
+  VALKEYCLI_AUTH=$(secret valkey-admin-password) REDISCLI_AUTH=$(secret valkey-admin-password) \
+    valkey-cli -e --no-auth-warning --user admin -h "$LISTEN" -p "$PORT" "$@"
+}
+told_by_valkey() { valkey INFO persistence | tr -d '\r' | sed -n "s/^$1://p"; }
+valkey_is_done() {
+  [[ $(told_by_valkey rdb_bgsave_in_progress) == 0 ]] &&
+    [[ $(told_by_valkey rdb_saves) != "$saves" || $(told_by_valkey rdb_last_bgsave_status) != ok ]]
+}
+
+if systemctl is-active --quiet valkey-server.service; then
+  source /etc/chitlaq/redis.env
+  saves=$(told_by_valkey rdb_saves)
+  valkey BGSAVE SCHEDULE >/dev/null
+  wait_for 1800 "Valkey's snapshot" valkey_is_done
+  [[ $(told_by_valkey rdb_last_bgsave_status) == ok ]] || fail "Valkey could not write its snapshot; see journalctl -u valkey-server"
+  excluded+=(/var/lib/valkey/appendonlydir '/var/lib/valkey/temp-*')
+fi
 
 restic cat config >/dev/null 2>&1 || restic init --quiet
 restic unlock --quiet
 read -r -a paths <<<"$BACKUP_PATHS"
-restic backup --quiet --tag daily --exclude /etc/chitlaq/secrets --exclude /etc/chitlaq/rendered \
-  --exclude '/etc/ssh/ssh_host_*' --exclude /etc/shadow "${paths[@]}"
+restic backup --quiet --tag daily "${excluded[@]/#/--exclude=}" "${paths[@]}"
 restic forget --quiet --tag daily --keep-daily "$RETENTION_DAYS" --prune
+finished=yes
+note --arg result ok --arg copied "$(now)"
+
+checked=$(jq -r '.checked // "1970-01-01T00:00:00Z"' "$state")
+if (($(date +%s) - $(date -d "$checked" +%s) > 6 * 86400)); then
+  if ! restic check --quiet --read-data-subset="$(($(date +%s) / 604800 % 4 + 1))/4"; then
+    note --arg check failed
+    fail "the copies of files are damaged or cannot be read"
+  fi
+  note --arg check ok --arg checked "$(now)"
+fi
 END-OF-FILE
 
 put main 0755 root root none /usr/local/lib/chitlaq/valkey-role <<'END-OF-FILE'
@@ -845,6 +892,90 @@ for action in "${!actions[@]}"; do act "$action"; done
 log "${#changed[@]} files changed"
 END-OF-FILE
 
+put late 0755 root root none /usr/local/sbin/chitlaq-backup-status <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/backup/status.sh.
+set -euo pipefail
+source /etc/chitlaq/backup.env
+
+as_postgres() { runuser -u postgres -- "$@"; }
+
+max_backup_age=93600
+max_archive_age=900
+max_verify_age=777600
+
+now=$(date +%s)
+files=$(cat "$STATUS_DIRECTORY/files.json" 2>/dev/null || echo null)
+
+held=null
+if [[ $DATABASE == yes ]]; then
+  info=$(as_postgres pgbackrest --stanza=chitlaq info --output=json)
+  query="SELECT coalesce(extract(epoch FROM last_archived_time)::bigint, 0), failed_count,
+    coalesce(extract(epoch FROM last_failed_time)::bigint, 0), pg_is_in_recovery() FROM pg_stat_archiver"
+  IFS='|' read -r archived failures failed standby \
+    <<<"$(as_postgres psql -XAtqc "$query" -h /var/run/postgresql postgres)"
+  verify=$(cat "$STATUS_DIRECTORY/verify.json" 2>/dev/null || echo null)
+  held=$(jq -n -c --argjson now "$now" --argjson info "$info" --argjson archived "$archived" --argjson failures "$failures" \
+    --argjson failed "$failed" --arg standby "$standby" --argjson verify "$verify" '
+    ($info[0].backup // []) as $backups
+    | ($backups[-1]) as $last
+    | {
+        backups: ($backups | length),
+        last: (if $last then {
+          label: $last.label,
+          type: $last.type,
+          finished: ($last.timestamp.stop | todate),
+          ageSeconds: ($now - $last.timestamp.stop),
+          databaseBytes: $last.info.size,
+          repositoryBytes: ($last.info.repository.size // $last.info.repository.delta),
+          pageErrors: ($last.error == true)
+        } else null end),
+        archive: (if $standby == "t" then null else {
+          ageSeconds: (if $archived == 0 then null else $now - $archived end),
+          failures: $failures,
+          failing: ($failed > $archived)
+        } end),
+        verifiedRestore: $verify
+      }')
+fi
+
+report=$(jq -n -c --argjson now "$now" --argjson files "$files" --argjson database "$held" \
+  --argjson maxBackup "$max_backup_age" --argjson maxArchive "$max_archive_age" --argjson maxVerify "$max_verify_age" '
+  def age: if . == null then null else $now - fromdate end;
+  {
+    database: $database,
+    files: (if $files == null then null else {
+      result: $files.result,
+      ageSeconds: ($files.copied | age),
+      check: $files.check,
+      checkAgeSeconds: ($files.checked | age)
+    } end)
+  }
+  | .problems = [
+      (.database | values
+       | (if .last == null then "no backup"
+          elif .last.ageSeconds > $maxBackup then "the newest backup is too old" else empty end),
+         (if .last.pageErrors then "the newest backup has pages with wrong checksums" else empty end),
+         (if .archive == null then empty
+          elif .archive.failing then "the last log segment was not archived"
+          elif .archive.ageSeconds == null or .archive.ageSeconds > $maxArchive then "the archived log is too old" else empty end),
+         (.verifiedRestore as $verify
+          | if $verify == null then "no restore was ever verified"
+            elif $verify.result != "ok" then "the last verification failed"
+            elif ($verify.at | age) > $maxVerify then "the last verified restore is too old" else empty end)),
+      (.files
+       | if . == null or .ageSeconds == null then "no copy of files"
+         elif .result != "ok" then "the last copy of files failed"
+         elif .ageSeconds > $maxBackup then "the newest copy of files is too old" else empty end),
+      (.files | values
+       | if .check == "failed" then "the copies of files are damaged"
+         elif .ageSeconds != null and (.checkAgeSeconds == null or .checkAgeSeconds > $maxVerify) then "the last check of the copies of files is too old"
+         else empty end)
+    ]')
+printf '%s\n' "$report"
+jq -e '.problems | length == 0' >/dev/null <<<"$report"
+END-OF-FILE
+
 put early 0755 root root none /usr/local/sbin/chitlaq-converge <<'END-OF-FILE'
 #!/bin/bash
 # Explained in ops/common/converge.sh.
@@ -1004,6 +1135,16 @@ while :; do
 done
 jq -R -n -c '[inputs | split("\t") | {key: .[0], value: .[1]}] | from_entries' <<<"$results"
 exit "$status"
+END-OF-FILE
+
+put late 0755 root root none /usr/local/sbin/chitlaq-restic <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/backup/restic-command.sh.
+set -euo pipefail
+set -a
+source /etc/chitlaq/restic.env
+source /etc/chitlaq/rendered/restic.env
+exec restic "$@"
 END-OF-FILE
 
 put main 0755 root root none /usr/local/sbin/chitlaq-secrets <<'END-OF-FILE'
