@@ -112,14 +112,33 @@ const within = <T>(milliseconds: number, what: string, promise: Promise<T>): Pro
 suite("the application's connection to Redis", { skip, concurrency: true }, () => {
   test("a Sentinel that accepts and says nothing is left for the next one", async (t) => {
     const server = await fake(t, primary);
-    const client = await open(t, [await fake(t, silent), await fake(t, sentinel(() => server.port))], "commands");
+    const client = await open(
+      t,
+      [
+        await fake(t, silent),
+        await fake(
+          t,
+          sentinel(() => server.port),
+        ),
+      ],
+      "commands",
+    );
     assert.equal(await within(4000, "PING", client.ping()), "PONG");
   });
 
   test("a primary that falls silent is left for the one the Sentinels name", async (t) => {
     const [old, next] = [await fake(t, primary), await fake(t, primary)];
     let named = old.port;
-    const client = await open(t, [await fake(t, sentinel(() => named))], "commands");
+    const client = await open(
+      t,
+      [
+        await fake(
+          t,
+          sentinel(() => named),
+        ),
+      ],
+      "commands",
+    );
     await client.ping();
     old.answer = silent;
     named = next.port;
@@ -129,7 +148,16 @@ suite("the application's connection to Redis", { skip, concurrency: true }, () =
   test("a primary that accepts and says nothing is left too", async (t) => {
     const [old, next] = [await fake(t, silent), await fake(t, primary)];
     let named = old.port;
-    const client = await open(t, [await fake(t, sentinel(() => named))], "commands");
+    const client = await open(
+      t,
+      [
+        await fake(
+          t,
+          sentinel(() => named),
+        ),
+      ],
+      "commands",
+    );
     const answer = client.ping();
     while (old.connections() === 0) await sleep(10);
     named = next.port;
@@ -139,22 +167,23 @@ suite("the application's connection to Redis", { skip, concurrency: true }, () =
   test("news of a failover while the Sentinels are being asked does not end the connection for good", async (t) => {
     const server = await fake(t, primary);
     const listeners = new Set<Socket>();
-    let slow = false;
     const answer = sentinel(() => server.port);
     const asked = await fake(t, (command, socket) => {
       if (command[0]?.toLowerCase() === "subscribe") listeners.add(socket);
-      if (!slow || command[0]?.toLowerCase() !== "sentinel") return answer(command, socket);
-      for (const listener of listeners) listener.write(push("message", "+switch-master", bulk("chitlaq")));
-      setTimeout(() => socket.write(answer(command, socket) ?? ""), 300);
-      return null;
+      return answer(command, socket);
     });
     const client = await open(t, [asked], "commands");
     await client.ping();
     await sleep(200);
-    slow = true;
+    asked.answer = (command, socket) => {
+      if (command[0]?.toLowerCase() !== "sentinel") return answer(command, socket);
+      for (const listener of listeners) listener.write(push("message", "+switch-master", bulk("chitlaq")));
+      setTimeout(() => socket.write(answer(command, socket) ?? ""), 300);
+      return null;
+    };
     server.cut();
     await sleep(1000);
-    slow = false;
+    asked.answer = answer;
     assert.equal(await within(6000, "PING", client.ping()), "PONG");
   });
 
@@ -165,7 +194,16 @@ suite("the application's connection to Redis", { skip, concurrency: true }, () =
     });
     const old = await fake(t, primary);
     let named = old.port;
-    const client = await open(t, [await fake(t, sentinel(() => named))], "messages");
+    const client = await open(
+      t,
+      [
+        await fake(
+          t,
+          sentinel(() => named),
+        ),
+      ],
+      "messages",
+    );
     const heard = new Promise<string>((resolve) => {
       client.on("message", (_channel = "", text = "") => resolve(text));
     });
