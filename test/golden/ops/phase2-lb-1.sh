@@ -681,6 +681,7 @@ only=${2:-all}
 state=/var/lib/chitlaq
 kept=$state/manifest.tsv
 undo=$state/undo
+pending=$state/pending
 declare -A actions=()
 changed=()
 
@@ -690,6 +691,8 @@ exec 9>"$state/apply.lock"
 flock 9
 rm -rf "$undo"
 install -d -m 0700 "$undo"
+touch "$pending"
+cp "$pending" "$undo/pending"
 
 remember() {
   changed+=("$1")
@@ -697,6 +700,12 @@ remember() {
     mkdir -p "$undo$(dirname "$1")"
     cp -a "$1" "$undo$1"
   fi
+}
+
+want() {
+  [[ -z ${actions[$1]:-} ]] || return 0
+  actions[$1]=1
+  grep -qxF -- "$1" "$pending" || printf '%s\n' "$1" >>"$pending"
 }
 
 is_current() {
@@ -714,8 +723,8 @@ install_files() {
     cat "$fileset/files$path" >"$temporary"
     chown "$owner:$group" "$temporary"
     chmod "$mode" "$temporary"
+    want "$action"
     mv -fT "$temporary" "$path"
-    actions[$action]=1
     log "installed $path"
   done <"$fileset/manifest.tsv"
 }
@@ -727,8 +736,8 @@ remove_stale() {
     cut -f 6 "$fileset/manifest.tsv" | grep -qxF -- "$path" && continue
     [[ -e $path ]] || continue
     remember "$path"
+    want "$action"
     rm -f "$path"
-    actions[$action]=1
     log "removed $path"
   done <"$kept"
 }
@@ -757,8 +766,11 @@ put_back() {
     rm -f "$path"
     if [[ -e $undo$path || -L $undo$path ]]; then cp -a "$undo$path" "$path"; fi
   done
+  cp "$undo/pending" "$pending"
   systemctl daemon-reload
 }
+
+is_unit() { systemctl cat "$1" >/dev/null 2>&1; }
 
 act() {
   case $1 in
@@ -766,10 +778,15 @@ act() {
     units) ;;
     sysctl) sysctl -e -q --system >/dev/null 2>&1 || log "some kernel settings were refused" ;;
     nftables) systemctl enable --quiet nftables.service && systemctl reload-or-restart nftables.service ;;
-    reload:*) systemctl try-reload-or-restart "${1#reload:}" ;;
-    restart:*) systemctl try-restart "${1#restart:}" ;;
+    reload:*) [[ -n ${actions[restart:${1#*:}]:-} ]] || ! is_unit "${1#*:}" || systemctl try-reload-or-restart "${1#*:}" ;;
+    restart:*) ! is_unit "${1#*:}" || systemctl try-restart "${1#*:}" ;;
     *) fail "unknown action $1 in the manifest" ;;
   esac
+}
+
+done_with() {
+  grep -vxF -- "$1" "$pending" >"$pending.new" || true
+  mv -f "$pending.new" "$pending"
 }
 
 if [[ $only == all ]]; then
@@ -778,6 +795,9 @@ if [[ $only == all ]]; then
 fi
 install_files
 remove_stale
+if [[ $only == all ]]; then
+  while read -r action; do actions[$action]=1; done <"$pending"
+fi
 systemctl daemon-reload
 for action in "${!actions[@]}"; do
   if ! check "$action"; then
@@ -786,7 +806,11 @@ for action in "${!actions[@]}"; do
   fi
 done
 [[ $only != all ]] || install -m 0644 "$fileset/manifest.tsv" "$kept"
-for action in "${!actions[@]}"; do act "$action"; done
+failed=()
+for action in "${!actions[@]}"; do
+  if act "$action"; then done_with "$action"; else failed+=("$action"); fi
+done
+((${#failed[@]} == 0)) || fail "failed, and tried again next time: ${failed[*]}"
 log "${#changed[@]} files changed"
 END-OF-FILE
 
