@@ -69,6 +69,42 @@ const checks: Readonly<Record<string, string>> = {
     echo 'no such directive;' >> /root/broken-too/files/etc/nginx/chitlaq.conf
     if chitlaq-apply /root/broken-too; then exit 1; fi
     test ! -s /var/lib/chitlaq/pending`,
+  "a set-up that was cut off inside apt is finished, no service starts meanwhile, and later upgrades may restart": `
+    ${systemctl("")}
+    mkdir -p /root/deb/DEBIAN /var/lib/chitlaq/fileset
+    printf '%s\n' 'Package: halfway' 'Version: 1' 'Architecture: all' 'Maintainer: test <test@example.com>' 'Description: test' > /root/deb/DEBIAN/control
+    printf '%s\n' '#!/bin/sh' 'invoke-rc.d --disclose-deny nginx start || echo "$?" >/root/denied' > /root/deb/DEBIAN/postinst
+    chmod 0755 /root/deb/DEBIAN/postinst
+    dpkg-deb --build /root/deb /root/halfway.deb
+    dpkg --unpack /root/halfway.deb
+    printf '#!/bin/sh\\n# chitlaq-converge\\nexit 101\\n' > /usr/sbin/policy-rc.d
+    chmod 0755 /usr/sbin/policy-rc.d
+    printf '%s\n' '#!/bin/sh' 'case "$*" in *install*) ! dpkg --audit | grep halfway ;; esac' > /root/stub/apt-get
+    chmod +x /root/stub/apt-get
+    cp -r /root/fileset/. /var/lib/chitlaq/fileset
+    echo halfway >> /var/lib/chitlaq/fileset/files/etc/chitlaq/packages
+    chitlaq-converge
+    test ! -e /usr/sbin/policy-rc.d
+    test "$(dpkg-query --show --showformat '\${db:Status-Status}' halfway)" = installed
+    test "$(cat /root/denied)" = 101`,
+  "a ban on service starts that somebody else made stays": `
+    ${systemctl("")}
+    cp -r /root/fileset/. /var/lib/chitlaq/fileset
+    printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
+    chitlaq-converge
+    rm /usr/sbin/policy-rc.d`,
+  "a second attempt at a delivery hands over for the restarts that the first one left undone": `
+    ${systemctl("")}
+    cp -r /root/fileset/. /var/lib/chitlaq/fileset
+    mkdir -p /root/fileset/files/usr/local/lib/chitlaq
+    printf '%s\n' '#!/bin/bash' 'cat >/root/handed-over' 'exit 1' > /root/fileset/files/usr/local/lib/chitlaq/step-aside
+    chmod +x /root/fileset/files/usr/local/lib/chitlaq/step-aside
+    touch /var/lib/chitlaq/activated
+    echo restart:patroni.service > /var/lib/chitlaq/pending
+    if echo '{}' | /root/fileset/files/usr/local/sbin/chitlaq-deliver /root/fileset.sh; then exit 1; fi
+    rm /root/fileset/files/usr/local/lib/chitlaq/step-aside /var/lib/chitlaq/activated
+    : > /var/lib/chitlaq/pending
+    grep -qx restart:patroni.service /root/handed-over`,
   "a mode or owner that was changed by hand is set right": `
     chmod 0666 /etc/ssh/sshd_config.d/10-chitlaq.conf && chown nobody /etc/chitlaq/machine.env
     chitlaq-apply /root/fileset

@@ -1027,7 +1027,7 @@ TimeoutStartSec=660
 WantedBy=multi-user.target
 END-OF-FILE
 
-put main 0644 root root units /etc/systemd/system/nginx.service.d/chitlaq.conf <<'END-OF-FILE'
+put main 0644 root root restart:nginx.service /etc/systemd/system/nginx.service.d/chitlaq.conf <<'END-OF-FILE'
 [Unit]
 After=chitlaq-network.service
 StartLimitIntervalSec=0
@@ -1044,7 +1044,7 @@ LimitNOFILE=8192
 MemoryMax=204M
 END-OF-FILE
 
-put main 0644 root root units /etc/systemd/system/pgbouncer.service.d/chitlaq.conf <<'END-OF-FILE'
+put main 0644 root root restart:pgbouncer.service /etc/systemd/system/pgbouncer.service.d/chitlaq.conf <<'END-OF-FILE'
 [Unit]
 After=chitlaq-network.service
 StartLimitIntervalSec=0
@@ -1055,7 +1055,7 @@ RestartSec=2
 LimitNOFILE=65536
 END-OF-FILE
 
-put main 0644 root root units /etc/systemd/system/postgresql@17-main.service.d/chitlaq.conf <<'END-OF-FILE'
+put main 0644 root root restart:postgresql@17-main.service /etc/systemd/system/postgresql@17-main.service.d/chitlaq.conf <<'END-OF-FILE'
 [Unit]
 Requires=chitlaq-cluster.service
 After=chitlaq-cluster.service
@@ -1075,7 +1075,7 @@ Restart=always
 RestartSec=5
 END-OF-FILE
 
-put main 0644 root root units /etc/systemd/system/valkey-server.service.d/chitlaq.conf <<'END-OF-FILE'
+put main 0644 root root restart:valkey-server.service /etc/systemd/system/valkey-server.service.d/chitlaq.conf <<'END-OF-FILE'
 [Unit]
 After=chitlaq-network.service
 StartLimitIntervalSec=0
@@ -1887,12 +1887,15 @@ is_installed() {
   [[ $(dpkg-query --show --showformat '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
-forbid_service_starts() {
-  [[ ! -e /usr/sbin/policy-rc.d ]] || return 0
-  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
-  chmod 0755 /usr/sbin/policy-rc.d
-  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+policy=/usr/sbin/policy-rc.d
+allow_service_starts() {
+  if grep -qsx '# chitlaq-converge' "$policy"; then rm -f "$policy"; fi
 }
+forbid_service_starts() {
+  [[ -e $policy ]] || printf '#!/bin/sh\n# chitlaq-converge\nexit 101\n' >"$policy"
+  chmod 0755 "$policy"
+}
+trap allow_service_starts EXIT
 
 install_packages() {
   local missing=() package
@@ -1901,9 +1904,11 @@ install_packages() {
   done <"$fileset/files/etc/chitlaq/packages"
   ((${#missing[@]} > 0)) || return 0
   log "installing ${missing[*]}"
+  forbid_service_starts
+  wait_for 300 "dpkg to configure what is unpacked; see dpkg --configure -a" \
+    env DEBIAN_FRONTEND=noninteractive dpkg --force-confold --configure -a
   wait_for 900 "a package index; is the NAT gateway up and does name resolution work?" \
     apt-get -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=10 --error-on=any update
-  forbid_service_starts
   DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
     -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 \
     install "${missing[@]}"
@@ -1968,7 +1973,10 @@ fi
 
 step_aside=$tools/../lib/chitlaq/step-aside
 if [[ -x $step_aside && -e $state/activated ]]; then
-  { diff -rq "$state/fileset/files" "$tools/../../.." || true; } | "$step_aside"
+  {
+    diff -rq "$state/fileset/files" "$tools/../../.." || true
+    cat "$state/pending" 2>/dev/null || true
+  } | "$step_aside"
 fi
 
 "$tools/chitlaq-converge" "$fileset" </dev/null
