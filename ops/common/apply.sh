@@ -4,6 +4,7 @@
 # FILESET  directory with manifest.tsv and files/; the same one a machine boots from and a later change brings
 # early    only what must be there before packages can be installed
 # When a changed configuration does not pass its service's own check, every file goes back to what it was.
+# What a change makes necessary is remembered until it was done: files that are in place already would not ask for it again.
 set -euo pipefail
 source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 
@@ -12,6 +13,7 @@ only=${2:-all}
 state=/var/lib/chitlaq
 kept=$state/manifest.tsv
 undo=$state/undo
+pending=$state/pending
 declare -A actions=()
 changed=()
 
@@ -21,6 +23,8 @@ exec 9>"$state/apply.lock"
 flock 9
 rm -rf "$undo"
 install -d -m 0700 "$undo"
+touch "$pending"
+cp "$pending" "$undo/pending"
 
 remember() {
   changed+=("$1")
@@ -28,6 +32,13 @@ remember() {
     mkdir -p "$undo$(dirname "$1")"
     cp -a "$1" "$undo$1"
   fi
+}
+
+# Before the file changes, so that no end of this script comes in between.
+want() {
+  [[ -z ${actions[$1]:-} ]] || return 0
+  actions[$1]=1
+  grep -qxF -- "$1" "$pending" || printf '%s\n' "$1" >>"$pending"
 }
 
 is_current() {
@@ -45,8 +56,8 @@ install_files() {
     cat "$fileset/files$path" >"$temporary"
     chown "$owner:$group" "$temporary"
     chmod "$mode" "$temporary"
+    want "$action"
     mv -fT "$temporary" "$path"
-    actions[$action]=1
     log "installed $path"
   done <"$fileset/manifest.tsv"
 }
@@ -59,8 +70,8 @@ remove_stale() {
     cut -f 6 "$fileset/manifest.tsv" | grep -qxF -- "$path" && continue
     [[ -e $path ]] || continue
     remember "$path"
+    want "$action"
     rm -f "$path"
-    actions[$action]=1
     log "removed $path"
   done <"$kept"
 }
@@ -90,8 +101,11 @@ put_back() {
     rm -f "$path"
     if [[ -e $undo$path || -L $undo$path ]]; then cp -a "$undo$path" "$path"; fi
   done
+  cp "$undo/pending" "$pending"
   systemctl daemon-reload
 }
+
+is_unit() { systemctl cat "$1" >/dev/null 2>&1; }
 
 act() {
   case $1 in
@@ -99,10 +113,16 @@ act() {
     units) ;;
     sysctl) sysctl -e -q --system >/dev/null 2>&1 || log "some kernel settings were refused" ;;
     nftables) systemctl enable --quiet nftables.service && systemctl reload-or-restart nftables.service ;;
-    reload:*) systemctl try-reload-or-restart "${1#reload:}" ;;
-    restart:*) systemctl try-restart "${1#restart:}" ;;
+    # The file that went may have been the unit itself, and a restart may take the place of a reload.
+    reload:*) [[ -n ${actions[restart:${1#*:}]:-} ]] || ! is_unit "${1#*:}" || systemctl try-reload-or-restart "${1#*:}" ;;
+    restart:*) ! is_unit "${1#*:}" || systemctl try-restart "${1#*:}" ;;
     *) fail "unknown action $1 in the manifest" ;;
   esac
+}
+
+done_with() {
+  grep -vxF -- "$1" "$pending" >"$pending.new" || true
+  mv -f "$pending.new" "$pending"
 }
 
 if [[ $only == all ]]; then
@@ -111,6 +131,10 @@ if [[ $only == all ]]; then
 fi
 install_files
 remove_stale
+# What is left over from an earlier run needs all of its files, as that run did.
+if [[ $only == all ]]; then
+  while read -r action; do actions[$action]=1; done <"$pending"
+fi
 systemctl daemon-reload
 for action in "${!actions[@]}"; do
   if ! check "$action"; then
@@ -119,5 +143,9 @@ for action in "${!actions[@]}"; do
   fi
 done
 [[ $only != all ]] || install -m 0644 "$fileset/manifest.tsv" "$kept"
-for action in "${!actions[@]}"; do act "$action"; done
+failed=()
+for action in "${!actions[@]}"; do
+  if act "$action"; then done_with "$action"; else failed+=("$action"); fi
+done
+((${#failed[@]} == 0)) || fail "failed, and tried again next time: ${failed[*]}"
 log "${#changed[@]} files changed"

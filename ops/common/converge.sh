@@ -25,13 +25,17 @@ is_installed() {
   [[ $(dpkg-query --show --showformat '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
-# Ours as far as a service must not start before its configuration and secrets are there.
-forbid_service_starts() {
-  [[ ! -e /usr/sbin/policy-rc.d ]] || return 0
-  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
-  chmod 0755 /usr/sbin/policy-rc.d
-  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+# Ours as far as a service must not start before its configuration and secrets are there. One that a run left behind when it
+# was cut off would keep every later upgrade from restarting anything.
+policy=/usr/sbin/policy-rc.d
+allow_service_starts() {
+  if grep -qsx '# chitlaq-converge' "$policy"; then rm -f "$policy"; fi
 }
+forbid_service_starts() {
+  [[ -e $policy ]] || printf '#!/bin/sh\n# chitlaq-converge\nexit 101\n' >"$policy"
+  chmod 0755 "$policy"
+}
+trap allow_service_starts EXIT
 
 install_packages() {
   local missing=() package
@@ -40,10 +44,13 @@ install_packages() {
   done <"$fileset/files/etc/chitlaq/packages"
   ((${#missing[@]} > 0)) || return 0
   log "installing ${missing[*]}"
+  forbid_service_starts
+  # apt refuses to go on from where an earlier run was cut off; others hold dpkg's lock for a while.
+  wait_for 300 "dpkg to configure what is unpacked; see dpkg --configure -a" \
+    env DEBIAN_FRONTEND=noninteractive dpkg --force-confold --configure -a
   # A machine without a public address has no way out before the gateway runs, which boots at the same time.
   wait_for 900 "a package index; is the NAT gateway up and does name resolution work?" \
     apt-get -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=10 --error-on=any update
-  forbid_service_starts
   DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
     -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 \
     install "${missing[@]}"

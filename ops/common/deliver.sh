@@ -30,10 +30,13 @@ if [[ $(cat "$state/delivery.sum" 2>/dev/null) != "$content" ]]; then
   (umask 077 && printf '%s\n' "$content" >"$state/delivery.sum")
 fi
 
-# What others depend on hands its part over first.
+# What others depend on hands its part over first, also when an earlier attempt left a restart undone.
 step_aside=$tools/../lib/chitlaq/step-aside
 if [[ -x $step_aside && -e $state/activated ]]; then
-  { diff -rq "$state/fileset/files" "$tools/../../.." || true; } | "$step_aside"
+  {
+    diff -rq "$state/fileset/files" "$tools/../../.." || true
+    cat "$state/pending" 2>/dev/null || true
+  } | "$step_aside"
 fi
 
 "$tools/chitlaq-converge" "$fileset" </dev/null

@@ -60,7 +60,12 @@ export function withoutComments(text: string, name: string): string {
   return [interpreter, `# Explained in ops/${name}.`, ...kept].join("\n");
 }
 
-/** A systemd unit, or a drop-in of one. */
+/**
+ * A systemd unit, or a drop-in of one. What it says about a process (its command, limits, environment) holds from that
+ * process's next start, so a changed service is restarted when it runs. What runs once and ends, and timers, need it not.
+ */
 export function unitFile(name: string, content: string, options: FileOptions = {}): MachineFile {
-  return file(`/etc/systemd/system/${name}`, content, { action: "units", ...options });
+  const service = /^([^/]+\.service)(\.d\/.*)?$/.exec(name)?.[1];
+  const runsOn = service !== undefined && !/^Type=oneshot$/m.test(content);
+  return file(`/etc/systemd/system/${name}`, content, { action: runsOn ? `restart:${service}` : "units", ...options });
 }

@@ -5,6 +5,14 @@ import { renderUserData } from "../../ops/render/user-data.ts";
 import { planOf } from "../support/platform.ts";
 import { debianRoot, tryIn } from "./support/root.ts";
 
+/** A systemctl that does nothing but write down what it is asked, and fails where `line` says so. */
+const systemctl = (line: string): string => `
+    mkdir -p /root/stub
+    printf '%s\\n' '#!/bin/bash' 'echo "$*" >>/root/asked' ${JSON.stringify(line).replaceAll("$", "\\$")} 'exit 0' > /root/stub/systemctl
+    chmod +x /root/stub/systemctl
+    : > /root/asked
+    export PATH=/root/stub:$PATH`;
+
 /** What later changes do to files of a machine that is set up: `systemctl` acts on nothing in a change of root. */
 const checks: Readonly<Record<string, string>> = {
   "a changed file is installed and no other": `
@@ -27,6 +35,76 @@ const checks: Readonly<Record<string, string>> = {
     rm /root/smaller/files/etc/nftables.d/nat.nft
     sed -i '/nat.nft$/d' /root/smaller/manifest.tsv
     chitlaq-apply /root/smaller && test ! -e /etc/nftables.d/nat.nft`,
+  "an action that fails is tried again by the next run, and the others are done": `
+    ${systemctl(`[ "$1 $2" != 'try-restart chrony.service' ] || [ -e /root/mended ] || exit 1`)}
+    cp -r /root/fileset /root/refused
+    for file in /etc/chrony/conf.d/chitlaq.conf /etc/nginx/chitlaq.conf /etc/systemd/journald.conf.d/chitlaq.conf; do
+      echo '# changed' >> "/root/refused/files$file"
+    done
+    if chitlaq-apply /root/refused; then echo 'the failure was not told'; exit 1; fi
+    grep -qx 'try-reload-or-restart nginx.service' /root/asked
+    grep -qx 'try-restart systemd-journald.service' /root/asked
+    : > /root/asked
+    touch /root/mended
+    chitlaq-apply /root/refused early
+    test -z "$(grep chrony /root/asked)"
+    chitlaq-apply /root/refused | grep '0 files changed'
+    test "$(grep '^try-' /root/asked)" = 'try-restart chrony.service'
+    : > /root/asked
+    chitlaq-apply /root/refused && ! grep try- /root/asked`,
+  "what a run that was cut off in the middle had changed takes effect with the next one": `
+    ${systemctl("")}
+    cp -r /root/fileset /root/halfway
+    echo '# halfway' >> /root/halfway/files/etc/chrony/conf.d/chitlaq.conf
+    echo '# halfway' >> /root/halfway/files/etc/nginx/chitlaq.conf
+    rm -rf /root/halfway/files/etc/ssh/sshd_config.d
+    if chitlaq-apply /root/halfway; then exit 1; fi
+    test -z "$(grep try- /root/asked)"
+    cp -r /root/fileset/files/etc/ssh/sshd_config.d /root/halfway/files/etc/ssh/
+    chitlaq-apply /root/halfway
+    grep -qx 'try-restart chrony.service' /root/asked && grep -qx 'try-reload-or-restart nginx.service' /root/asked`,
+  "a refused change leaves nothing to be done": `
+    ${systemctl(`[ "$1" != is-active ] || exit 0`)}
+    cp -r /root/fileset /root/broken-too
+    echo 'no such directive;' >> /root/broken-too/files/etc/nginx/chitlaq.conf
+    if chitlaq-apply /root/broken-too; then exit 1; fi
+    test ! -s /var/lib/chitlaq/pending`,
+  "a set-up that was cut off inside apt is finished, no service starts meanwhile, and later upgrades may restart": `
+    ${systemctl("")}
+    mkdir -p /root/deb/DEBIAN /var/lib/chitlaq/fileset
+    printf '%s\n' 'Package: halfway' 'Version: 1' 'Architecture: all' 'Maintainer: test <test@example.com>' 'Description: test' > /root/deb/DEBIAN/control
+    printf '%s\n' '#!/bin/sh' 'invoke-rc.d --disclose-deny nginx start || echo "$?" >/root/denied' > /root/deb/DEBIAN/postinst
+    chmod 0755 /root/deb/DEBIAN/postinst
+    dpkg-deb --build /root/deb /root/halfway.deb
+    dpkg --unpack /root/halfway.deb
+    printf '#!/bin/sh\\n# chitlaq-converge\\nexit 101\\n' > /usr/sbin/policy-rc.d
+    chmod 0755 /usr/sbin/policy-rc.d
+    printf '%s\n' '#!/bin/sh' 'case "$*" in *install*) ! dpkg --audit | grep halfway ;; esac' > /root/stub/apt-get
+    chmod +x /root/stub/apt-get
+    cp -r /root/fileset/. /var/lib/chitlaq/fileset
+    echo halfway >> /var/lib/chitlaq/fileset/files/etc/chitlaq/packages
+    chitlaq-converge
+    test ! -e /usr/sbin/policy-rc.d
+    test "$(dpkg-query --show --showformat '\${db:Status-Status}' halfway)" = installed
+    test "$(cat /root/denied)" = 101`,
+  "a ban on service starts that somebody else made stays": `
+    ${systemctl("")}
+    cp -r /root/fileset/. /var/lib/chitlaq/fileset
+    printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
+    chitlaq-converge
+    rm /usr/sbin/policy-rc.d`,
+  "a second attempt at a delivery hands over for the restarts that the first one left undone": `
+    ${systemctl("")}
+    cp -r /root/fileset/. /var/lib/chitlaq/fileset
+    mkdir -p /root/fileset/files/usr/local/lib/chitlaq
+    printf '%s\n' '#!/bin/bash' 'cat >/root/handed-over' 'exit 1' > /root/fileset/files/usr/local/lib/chitlaq/step-aside
+    chmod +x /root/fileset/files/usr/local/lib/chitlaq/step-aside
+    touch /var/lib/chitlaq/activated
+    echo restart:patroni.service > /var/lib/chitlaq/pending
+    if echo '{}' | /root/fileset/files/usr/local/sbin/chitlaq-deliver /root/fileset.sh; then exit 1; fi
+    rm /root/fileset/files/usr/local/lib/chitlaq/step-aside /var/lib/chitlaq/activated
+    : > /var/lib/chitlaq/pending
+    grep -qx restart:patroni.service /root/handed-over`,
   "a mode or owner that was changed by hand is set right": `
     chmod 0666 /etc/ssh/sshd_config.d/10-chitlaq.conf && chown nobody /etc/chitlaq/machine.env
     chitlaq-apply /root/fileset

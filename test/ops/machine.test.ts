@@ -179,6 +179,29 @@ suite("the file set", () => {
     assert.match(units, /^off\tpostgresql\.service\tnone$/m);
   });
 
+  test("a changed unit or drop-in of a running service restarts it; one that runs once, and timers, are only read", () => {
+    const actionOf = (plan: Plan, name: string, path: string) =>
+      machineFiles(plan, name).find((file) => file.path === `/etc/systemd/system/${path}`)?.action;
+    for (const unit of ["etcd.service", "patroni.service", "pgbouncer.service"])
+      assert.equal(actionOf(phase2, "db-1", `${unit}.d/chitlaq.conf`), `restart:${unit}`);
+    assert.equal(actionOf(phase2, "redis-1", "valkey-server.service.d/chitlaq.conf"), "restart:valkey-server.service");
+    assert.equal(actionOf(phase2, "lb-1", "nginx.service.d/chitlaq.conf"), "restart:nginx.service");
+    assert.equal(actionOf(phase2, "api-1", "chitlaq-app.service"), "restart:chitlaq-app.service");
+    assert.equal(actionOf(phase3, "k3s-agent-1", "k3s-agent.service"), "restart:k3s-agent.service");
+    for (const path of ["chitlaq-volume.service", "chitlaq-network.service", "apt-daily-upgrade.timer.d/chitlaq.conf"])
+      assert.equal(actionOf(phase2, "db-1", path), "units");
+  });
+
+  test("a database machine steps aside before what restarts its database or its pool", () => {
+    const pattern = /grep -qE '([^']+)'/.exec(contentOf(phase2, "db-1", "/usr/local/lib/chitlaq/step-aside"))?.[1];
+    for (const words of [
+      "restart:patroni.service",
+      "restart:pgbouncer.service",
+      "patroni.service.d/chitlaq.conf differ",
+    ])
+      assert.match(words, new RegExp(pattern ?? "^$"));
+  });
+
   test("an unknown machine is a clear error", () => {
     assert.throws(() => machineFiles(phase2, "db-9"), /db-9: no such machine in stack phase2/);
   });

@@ -27,7 +27,7 @@ export function appPart(plan: Plan, machine: Machine): Part | null {
           appUrl: url,
         }),
       ),
-      unitFile(unit, filled("app/chitlaq-app.service.tmpl", "systemd", { memoryMax }), { action: `restart:${unit}` }),
+      unitFile(unit, filled("app/chitlaq-app.service.tmpl", "systemd", { memoryMax })),
       script("/usr/local/sbin/chitlaq-deploy", "app/deploy.sh"),
       script("/usr/local/sbin/chitlaq-drain", "load-balancer/drain.sh"),
       script("/usr/local/lib/chitlaq/activate.d/60-app", "app/activate.sh"),

@@ -123,7 +123,7 @@ function systemFiles(plan: Plan, machine: Machine): readonly MachineFile[] {
       filled("common/node-exporter.env.tmpl", "ini", { privateIp: machine.privateIp }),
       { action: `restart:${exporter}` },
     ),
-    unitFile(`${exporter}.d/chitlaq.conf`, asset("common/node-exporter.conf"), { action: `restart:${exporter}` }),
+    unitFile(`${exporter}.d/chitlaq.conf`, asset("common/node-exporter.conf")),
   ];
 }
 

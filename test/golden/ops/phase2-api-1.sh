@@ -390,7 +390,7 @@ TimeoutStartSec=330
 WantedBy=multi-user.target
 END-OF-FILE
 
-put main 0644 root root units /etc/systemd/system/haproxy.service.d/chitlaq.conf <<'END-OF-FILE'
+put main 0644 root root restart:haproxy.service /etc/systemd/system/haproxy.service.d/chitlaq.conf <<'END-OF-FILE'
 [Unit]
 After=chitlaq-network.service
 StartLimitIntervalSec=0
@@ -586,6 +586,7 @@ only=${2:-all}
 state=/var/lib/chitlaq
 kept=$state/manifest.tsv
 undo=$state/undo
+pending=$state/pending
 declare -A actions=()
 changed=()
 
@@ -595,6 +596,8 @@ exec 9>"$state/apply.lock"
 flock 9
 rm -rf "$undo"
 install -d -m 0700 "$undo"
+touch "$pending"
+cp "$pending" "$undo/pending"
 
 remember() {
   changed+=("$1")
@@ -602,6 +605,12 @@ remember() {
     mkdir -p "$undo$(dirname "$1")"
     cp -a "$1" "$undo$1"
   fi
+}
+
+want() {
+  [[ -z ${actions[$1]:-} ]] || return 0
+  actions[$1]=1
+  grep -qxF -- "$1" "$pending" || printf '%s\n' "$1" >>"$pending"
 }
 
 is_current() {
@@ -619,8 +628,8 @@ install_files() {
     cat "$fileset/files$path" >"$temporary"
     chown "$owner:$group" "$temporary"
     chmod "$mode" "$temporary"
+    want "$action"
     mv -fT "$temporary" "$path"
-    actions[$action]=1
     log "installed $path"
   done <"$fileset/manifest.tsv"
 }
@@ -632,8 +641,8 @@ remove_stale() {
     cut -f 6 "$fileset/manifest.tsv" | grep -qxF -- "$path" && continue
     [[ -e $path ]] || continue
     remember "$path"
+    want "$action"
     rm -f "$path"
-    actions[$action]=1
     log "removed $path"
   done <"$kept"
 }
@@ -662,8 +671,11 @@ put_back() {
     rm -f "$path"
     if [[ -e $undo$path || -L $undo$path ]]; then cp -a "$undo$path" "$path"; fi
   done
+  cp "$undo/pending" "$pending"
   systemctl daemon-reload
 }
+
+is_unit() { systemctl cat "$1" >/dev/null 2>&1; }
 
 act() {
   case $1 in
@@ -671,10 +683,15 @@ act() {
     units) ;;
     sysctl) sysctl -e -q --system >/dev/null 2>&1 || log "some kernel settings were refused" ;;
     nftables) systemctl enable --quiet nftables.service && systemctl reload-or-restart nftables.service ;;
-    reload:*) systemctl try-reload-or-restart "${1#reload:}" ;;
-    restart:*) systemctl try-restart "${1#restart:}" ;;
+    reload:*) [[ -n ${actions[restart:${1#*:}]:-} ]] || ! is_unit "${1#*:}" || systemctl try-reload-or-restart "${1#*:}" ;;
+    restart:*) ! is_unit "${1#*:}" || systemctl try-restart "${1#*:}" ;;
     *) fail "unknown action $1 in the manifest" ;;
   esac
+}
+
+done_with() {
+  grep -vxF -- "$1" "$pending" >"$pending.new" || true
+  mv -f "$pending.new" "$pending"
 }
 
 if [[ $only == all ]]; then
@@ -683,6 +700,9 @@ if [[ $only == all ]]; then
 fi
 install_files
 remove_stale
+if [[ $only == all ]]; then
+  while read -r action; do actions[$action]=1; done <"$pending"
+fi
 systemctl daemon-reload
 for action in "${!actions[@]}"; do
   if ! check "$action"; then
@@ -691,7 +711,11 @@ for action in "${!actions[@]}"; do
   fi
 done
 [[ $only != all ]] || install -m 0644 "$fileset/manifest.tsv" "$kept"
-for action in "${!actions[@]}"; do act "$action"; done
+failed=()
+for action in "${!actions[@]}"; do
+  if act "$action"; then done_with "$action"; else failed+=("$action"); fi
+done
+((${#failed[@]} == 0)) || fail "failed, and tried again next time: ${failed[*]}"
 log "${#changed[@]} files changed"
 END-OF-FILE
 
@@ -721,12 +745,15 @@ is_installed() {
   [[ $(dpkg-query --show --showformat '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
-forbid_service_starts() {
-  [[ ! -e /usr/sbin/policy-rc.d ]] || return 0
-  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
-  chmod 0755 /usr/sbin/policy-rc.d
-  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+policy=/usr/sbin/policy-rc.d
+allow_service_starts() {
+  if grep -qsx '# chitlaq-converge' "$policy"; then rm -f "$policy"; fi
 }
+forbid_service_starts() {
+  [[ -e $policy ]] || printf '#!/bin/sh\n# chitlaq-converge\nexit 101\n' >"$policy"
+  chmod 0755 "$policy"
+}
+trap allow_service_starts EXIT
 
 install_packages() {
   local missing=() package
@@ -735,9 +762,11 @@ install_packages() {
   done <"$fileset/files/etc/chitlaq/packages"
   ((${#missing[@]} > 0)) || return 0
   log "installing ${missing[*]}"
+  forbid_service_starts
+  wait_for 300 "dpkg to configure what is unpacked; see dpkg --configure -a" \
+    env DEBIAN_FRONTEND=noninteractive dpkg --force-confold --configure -a
   wait_for 900 "a package index; is the NAT gateway up and does name resolution work?" \
     apt-get -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=10 --error-on=any update
-  forbid_service_starts
   DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
     -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 \
     install "${missing[@]}"
@@ -802,7 +831,10 @@ fi
 
 step_aside=$tools/../lib/chitlaq/step-aside
 if [[ -x $step_aside && -e $state/activated ]]; then
-  { diff -rq "$state/fileset/files" "$tools/../../.." || true; } | "$step_aside"
+  {
+    diff -rq "$state/fileset/files" "$tools/../../.." || true
+    cat "$state/pending" 2>/dev/null || true
+  } | "$step_aside"
 fi
 
 "$tools/chitlaq-converge" "$fileset" </dev/null
