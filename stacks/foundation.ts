@@ -2,6 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { Edge } from "../components/edge/edge.ts";
 import type { Foundation } from "../components/machine/fleet.ts";
 import type { Machine } from "../components/machine/machine.ts";
+import { Turns } from "../components/machine/turns.ts";
 import { Network } from "../components/network/network.ts";
 import { PlacementGroups } from "../components/placement/placement-groups.ts";
 import { Firewalls } from "../components/security/firewalls.ts";
@@ -27,6 +28,7 @@ export const createFoundation = (plan: Plan, renderUserData: RenderUserData): Fo
     firewalls: new Firewalls("firewalls", plan, { dependsOn: network }),
     placementGroups: new PlacementGroups("placement", plan, { dependsOn: network }),
     userData: (machine) => renderUserData(plan, machine),
+    turns: new Turns(),
   };
 };
 

@@ -6,6 +6,7 @@ import type { PlacementGroups } from "../placement/placement-groups.ts";
 import type { Firewalls } from "../security/firewalls.ts";
 import type { SshKeys } from "../security/ssh-keys.ts";
 import { Machine } from "./machine.ts";
+import type { Turns } from "./turns.ts";
 
 /** What all machines of a stack stand on. */
 export type Foundation = {
@@ -16,6 +17,7 @@ export type Foundation = {
   readonly placementGroups: PlacementGroups;
   /** Boot document of the machine with this name. */
   readonly userData: (machine: string) => string;
+  readonly turns: Turns;
 };
 
 export type TierArgs = {
@@ -66,6 +68,7 @@ const createMachine = (
       placementGroupId: machine.placementGroup === null ? null : foundation.placementGroups.id(machine.placementGroup),
       volumes: machine.volumes.map((volume) => named(plan.volumes, volume, "volumes", owner)),
       protection: plan.protection,
+      turns: foundation.turns,
     },
     { parent: tier, dependsOn: [network, ...gateways] },
   );

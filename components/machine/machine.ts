@@ -4,6 +4,7 @@ import { loadHetznerAccess } from "../../config/pulumi.ts";
 import type { Machine as MachinePlan, PrimaryIpPlan, VolumePlan } from "../../plan/types.ts";
 import { numericId } from "../names.ts";
 import { type ChildOptions, childOf } from "../options.ts";
+import type { Turns } from "./turns.ts";
 import { gracefulStep } from "./type-step.ts";
 
 export type MachineArgs = {
@@ -27,6 +28,8 @@ export type MachineArgs = {
    * (terraform-provider-hcloud issue 1206, open in July 2026).
    */
   readonly protection: boolean;
+  /** Keeps machines of the stack from being taken away side by side. */
+  readonly turns: Turns;
 };
 
 /**
@@ -119,7 +122,7 @@ const createServer = (
       ...child,
       protect: isProtected,
       ignoreChanges: bootOnly,
-      hooks: gracefulStep(`${name}-server`, machine.hostname, loadHetznerAccess()),
+      hooks: gracefulStep(`${name}-server`, machine.hostname, loadHetznerAccess(), args.turns),
       // Server names are unique and the private address is taken while the old server stands.
       deleteBeforeReplace: true,
     },

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { type HetznerAccess, hetznerPower, type ServerPower } from "./power.ts";
+import type { Turns } from "./turns.ts";
 
 /** What an update hook is told about a server, as far as it counts here. */
 export type ServerChange = Pick<pulumi.ResourceHookArgs, "oldInputs" | "oldOutputs" | "newInputs">;
@@ -54,48 +55,61 @@ const reaches = async (power: ServerPower, wanted: string, limitMs: number): Pro
  * Makes a change of a server's type a graceful one. The provider switches a running server off the hard way and never on
  * again; it leaves one alone that is off already (terraform-provider-hcloud, internal/server/resource.go). So the server is
  * shut down before, and started after unless Hetzner did; also when the change failed, for lack of stock for example.
+ * Servers of a stack change one at a time; a database server that leads hands over while it shuts down.
  *
  * The callbacks run in the program while the engine applies the update, never in a preview.
  *
  * @param access null when the program knows no token: then the provider does as it likes, and a warning says so.
  */
-export const gracefulStep = (name: string, hostname: string, access: HetznerAccess | null) =>
+export const gracefulStep = (name: string, hostname: string, access: HetznerAccess | null, turns: Turns) =>
   ({
     beforeUpdate: [
       async (change) => {
         const step = typeStep(change);
         if (step === null) return;
         const what = `server ${hostname}: ${step.from} to ${step.to}:`;
-        if (access === null) {
-          await pulumi.log.warn(
-            `${what} switched off without a shutdown, because the program has no API token; set HCLOUD_TOKEN or hcloud:token`,
-          );
-        } else if (!(await shutDown(hetznerPower(access, hostname, change.id), patienceMs))) {
-          await pulumi.log.warn(
-            `${what} still on ${patienceMs / 1000} s after the shutdown, so it is switched off now`,
-          );
+        await turns.take(hostname);
+        try {
+          await prepare(what, access === null ? null : hetznerPower(access, hostname, change.id));
+        } catch (error) {
+          turns.give(hostname, { failed: true });
+          throw error;
         }
       },
     ],
     afterUpdate: [
       async (change) => {
-        if (typeStep(change) === null || access === null) return;
-        await startAgain(hostname, change.id, access);
+        if (typeStep(change) === null) return;
+        const runs = access === null || (await startAgain(hostname, change.id, access));
+        turns.give(hostname, { failed: !runs });
       },
     ],
     onError: [
       new pulumi.ErrorHook(`${name}-start-again`, async (change) => {
-        if (change.failedOperation === "update" && typeStep(change) !== null && access !== null) {
-          await startAgain(hostname, change.id, access);
+        if (change.failedOperation === "update" && typeStep(change) !== null) {
+          if (access !== null) await startAgain(hostname, change.id, access);
+          turns.give(hostname, { failed: true });
         }
         return false;
       }),
     ],
   }) satisfies pulumi.ResourceHookBinding;
 
-const startAgain = async (hostname: string, id: string, access: HetznerAccess): Promise<void> => {
-  if (await start(hetznerPower(access, hostname, id), patienceMs)) return;
+const prepare = async (what: string, power: ServerPower | null): Promise<void> => {
+  if (power === null) {
+    await pulumi.log.warn(
+      `${what} switched off without a shutdown, because the program has no API token; set HCLOUD_TOKEN or hcloud:token`,
+    );
+  } else if (!(await shutDown(power, patienceMs))) {
+    await pulumi.log.warn(`${what} still on ${patienceMs / 1000} s after the shutdown, so it is switched off now`);
+  }
+};
+
+/** @returns whether the server runs; when not, a warning says so. */
+const startAgain = async (hostname: string, id: string, access: HetznerAccess): Promise<boolean> => {
+  if (await start(hetznerPower(access, hostname, id), patienceMs)) return true;
   await pulumi.log.warn(
     `server ${hostname}: not running ${patienceMs / 1000} s after its change of type; look at its console at Hetzner`,
   );
+  return false;
 };

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import { Delivery, type DeliveryArgs } from "../../components/delivery/delivery.ts";
 import { EdgeCertificate } from "../../components/delivery/edge-certificate.ts";
+import { Turns } from "../../components/machine/turns.ts";
 import { Machine } from "../../components/machine/machine.ts";
 import type { Plan } from "../../plan/types.ts";
 import { type Capture, capture, unknown } from "../support/capture.ts";
@@ -27,6 +28,7 @@ const machineOf = (plan: Plan, name: string): Machine => {
     placementGroupId: null,
     volumes: [],
     protection: true,
+    turns: new Turns(),
   });
 };
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
+import { Turns } from "../../components/machine/turns.ts";
 import { Machine, type MachineArgs } from "../../components/machine/machine.ts";
 import { capture, unknown } from "../support/capture.ts";
 import { labels, primaryIp, privateMachine, publicMachine, resource, volume } from "./fixtures.ts";
@@ -12,6 +13,7 @@ const shared = {
   sshKeyIds: ["7"],
   networkId: 5,
   protection: true,
+  turns: new Turns(),
 } as const satisfies Partial<MachineArgs>;
 
 const database: MachineArgs = {

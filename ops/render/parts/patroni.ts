@@ -32,6 +32,9 @@ export function patroniPart(plan: Plan, machine: Machine): Part | null {
       }),
       script(`${libraries}/archive-get`, "database/archive-get.sh"),
       script(`${libraries}/step-aside`, "database/step-aside.sh"),
+      script(`${libraries}/hand-over`, "database/hand-over.sh"),
+      script(`${libraries}/last-turn`, "database/last-turn.sh"),
+      unitFile("chitlaq-hand-over.service", asset("database/chitlaq-hand-over.service")),
       script(`${libraries}/etcd-yield`, "database/etcd-yield.sh"),
       unitFile("chitlaq-etcd-yield.service", asset("database/chitlaq-etcd-yield.service")),
       unitFile("chitlaq-etcd-yield.timer", asset("database/chitlaq-etcd-yield.timer")),
@@ -40,6 +43,7 @@ export function patroniPart(plan: Plan, machine: Machine): Part | null {
     units: [
       { when: "off", unit: "postgresql.service", refresh: "none" },
       { when: "secrets", unit: "patroni.service", refresh: "reload" },
+      { when: "secrets", unit: "chitlaq-hand-over.service", refresh: "none" },
       { when: "secrets", unit: "chitlaq-etcd-yield.timer", refresh: "none" },
     ],
     secrets: [

@@ -185,6 +185,7 @@ boot	chitlaq-activate.path	none
 secrets	etcd.service	none
 off	postgresql.service	none
 secrets	patroni.service	reload
+secrets	chitlaq-hand-over.service	none
 secrets	chitlaq-etcd-yield.timer	none
 boot	chitlaq-volume.service	none
 secrets	pgbouncer.service	reload
@@ -760,6 +761,24 @@ AccuracySec=1s
 WantedBy=timers.target
 END-OF-FILE
 
+put main 0644 root root units /etc/systemd/system/chitlaq-hand-over.service <<'END-OF-FILE'
+[Unit]
+Description=Hand the lead of the database over before a shutdown
+# What starts after others stops before them.
+After=patroni.service pgbouncer.service etcd.service chitlaq-network.service network.target nftables.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+ExecStop=/usr/local/lib/chitlaq/last-turn
+# The provider waits for a minute before it pulls the plug.
+TimeoutStopSec=50
+
+[Install]
+WantedBy=multi-user.target
+END-OF-FILE
+
 put main 0644 root root units /etc/systemd/system/chitlaq-heartbeat.service <<'END-OF-FILE'
 [Unit]
 Description=Keep the write-ahead log moving
@@ -1184,6 +1203,47 @@ other=$(awk -F ', ' -v own="$own" '$1 != own { print $2; exit }' <<<"$members")
 ask move-leader "$other"
 END-OF-FILE
 
+put main 0755 root root none /usr/local/lib/chitlaq/hand-over <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/database/hand-over.sh.
+set -euo pipefail
+source "$(dirname "$0")/lib.sh"
+source /etc/chitlaq/machine.env
+
+end=$((SECONDS + ${1:-0}))
+patronictl_chitlaq() { timeout 10 runuser -u postgres -- patronictl -c /etc/patroni/config.yml "$@"; }
+
+member() { jq -r --arg roles "$1" '[.[] | select((.Role | IN($roles | split(",")[])) and (.State | IN("running", "streaming")))][0].Member // empty' <<<"$members"; }
+
+while :; do
+  members=$(patronictl_chitlaq list -f json) || exit 0
+  [[ $(member Leader) == "$MACHINE" ]] || exit 0
+  candidate=$(member "Sync Standby,Quorum Standby")
+  [[ -z $candidate ]] || break
+  if ((SECONDS >= end)); then
+    log "$MACHINE leads and no standby is in step"
+    exit 0
+  fi
+  sleep 1
+done
+patronictl_chitlaq switchover --leader "$MACHINE" --candidate "$candidate" --force >/dev/null
+no_longer_leads() {
+  members=$(patronictl_chitlaq list -f json)
+  [[ $(member Leader) == "$candidate" && $(jq -r --arg me "$MACHINE" '.[] | select(.Member == $me).State' <<<"$members") == streaming ]]
+}
+wait_for 120 "$candidate to lead and $MACHINE to follow" no_longer_leads
+log "$candidate leads now"
+END-OF-FILE
+
+put main 0755 root root none /usr/local/lib/chitlaq/last-turn <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/database/last-turn.sh.
+set -euo pipefail
+
+[[ $(systemctl is-system-running) == stopping ]] || exit 0
+exec "$(dirname "$0")/hand-over" 40
+END-OF-FILE
+
 put early 0644 root root none /usr/local/lib/chitlaq/lib.sh <<'END-OF-FILE'
 # shellcheck shell=bash
 # Explained in ops/common/lib.sh.
@@ -1337,29 +1397,9 @@ put main 0755 root root none /usr/local/lib/chitlaq/step-aside <<'END-OF-FILE'
 #!/bin/bash
 # Explained in ops/database/step-aside.sh.
 set -euo pipefail
-source "$(dirname "$0")/lib.sh"
-source /etc/chitlaq/machine.env
 
 grep -qE 'patroni|postgres|pgbouncer|pgbackrest|database|/etc/chitlaq/packages' || exit 0
-
-patronictl_chitlaq() { runuser -u postgres -- patronictl -c /etc/patroni/config.yml "$@"; }
-
-members=$(patronictl_chitlaq list -f json)
-member() { jq -r --arg roles "$1" '[.[] | select((.Role | IN($roles | split(",")[])) and (.State | IN("running", "streaming")))][0].Member // empty' <<<"$members"; }
-
-[[ $(member Leader) == "$MACHINE" ]] || exit 0
-candidate=$(member "Sync Standby,Quorum Standby")
-if [[ -z $candidate ]]; then
-  log "$MACHINE leads and no standby is in step: it changes as it is"
-  exit 0
-fi
-patronictl_chitlaq switchover --leader "$MACHINE" --candidate "$candidate" --force >/dev/null
-no_longer_leads() {
-  members=$(patronictl_chitlaq list -f json)
-  [[ $(member Leader) == "$candidate" && $(jq -r --arg me "$MACHINE" '.[] | select(.Member == $me).State' <<<"$members") == streaming ]]
-}
-wait_for 120 "$candidate to lead and $MACHINE to follow" no_longer_leads
-log "$candidate leads now"
+exec "$(dirname "$0")/hand-over"
 END-OF-FILE
 
 put main 0755 root root none /usr/local/lib/chitlaq/volume <<'END-OF-FILE'
