@@ -2078,29 +2078,11 @@ done
 [[ $agreed == yes ]] || fail "this replaces $DATA_DIRECTORY; add --yes"
 
 as_postgres() { runuser -u postgres -- "$@"; }
+patronictl_chitlaq() { as_postgres patronictl -c /etc/patroni/config.yml "$@"; }
 bin=/usr/lib/postgresql/17/bin
 
-others_are_stopped() {
-  members=$(as_postgres timeout 30 patronictl -c /etc/patroni/config.yml list -f json 2>/dev/null) &&
-    others=$(jq -r --arg self "$MACHINE" \
-      '[.[] | select(.Member != $self and (.Role == "Leader" or .State != "stopped")) | .Member] | join(", ")' <<<"$members") &&
-    [[ -z $others ]]
-}
-
-alone_in_the_cluster() {
-  local members='' others='' end=$((SECONDS + 45))
-  until others_are_stopped; do
-    ((SECONDS < end)) || break
-    sleep 1
-  done
-  [[ -n $members ]] || fail "the cluster's store (etcd) does not answer, so nobody can tell whether another member runs;" \
-    "bring its majority back, or when that is lost for good: chitlaq-etcd-reset --yes on the voter that is left"
-  [[ -z $others ]] || fail "$others runs; stop it first: systemctl stop patroni.service"
-}
-
 [[ -f /etc/pgbackrest/conf.d/secrets.conf ]] || fail "the secrets are not delivered yet; see chitlaq-secrets status"
-if [[ $PATRONI == yes ]]; then alone_in_the_cluster; fi
-systemctl stop chitlaq-database.service 'chitlaq-backup@*.service'
+systemctl stop chitlaq-database.service
 if [[ $PATRONI == yes ]]; then
   systemctl stop patroni.service
   [[ ! -f $DATA_DIRECTORY/postmaster.pid ]] || as_postgres "$bin/pg_ctl" -D "$DATA_DIRECTORY" -m fast -w stop || true
@@ -2119,8 +2101,7 @@ arguments=(--stanza=chitlaq)
 as_postgres pgbackrest "${arguments[@]}" restore
 
 if [[ $PATRONI == yes ]]; then
-  printf '%s\nYes I am aware\n' chitlaq | as_postgres patronictl -c /etc/patroni/config.yml remove chitlaq >/dev/null ||
-    fail "the cluster's store (etcd) did not give up the old cluster; run this again when it answers"
+  printf '%s\nYes I am aware\n' chitlaq | patronictl_chitlaq remove chitlaq >/dev/null || true
   as_postgres "$bin/pg_ctl" -D "$DATA_DIRECTORY" -w -t 14400 -l /var/log/postgresql/restore.log \
     -o "-c listen_addresses= -c unix_socket_directories=/var/run/postgresql -c archive_mode=off \
     -c hba_file=/etc/chitlaq/postgresql/restore_hba.conf -c ssl=off" start >/dev/null
@@ -2134,10 +2115,6 @@ fi
 systemctl restart --no-block chitlaq-database.service
 primary() { [[ $(as_postgres psql -XAtqc 'SELECT pg_is_in_recovery()' -h /var/run/postgresql postgres) == f ]]; }
 wait_for 14400 "the restored database to accept writes" primary
-for history in "$DATA_DIRECTORY"/pg_wal/*.history; do
-  [[ ! -f $history ]] || as_postgres pgbackrest --stanza=chitlaq --no-archive-async archive-push "$history"
-done
-systemctl start --no-block chitlaq-backup@full.service
 log "restored; the former data is in $DATA_DIRECTORY.before-restore until you remove it"
 END-OF-FILE
 
