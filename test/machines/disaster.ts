@@ -1,6 +1,9 @@
 /** The worst day: servers and their volumes do not exist any more. What recovers them is the operator's own way. */
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { openInternetClient } from "../../local/internet/client.ts";
+import { archive } from "./history.ts";
+import { registerPerson } from "./person.ts";
 import { type Stage, waitFor } from "./stage.ts";
 
 type Body = { readonly [key: string]: unknown };
@@ -46,28 +49,42 @@ export async function destroy(stage: Stage, servers: readonly string[]): Promise
   });
 }
 
-/** A visitor of the platform, by its public name and through the edge. */
-async function isInService(stage: Stage): Promise<boolean> {
+/**
+ * Somebody registers through the application and posts; the post is archived. The answer tells whether visitors can read it,
+ * by the platform's public name and through the edge: that is when the data is in service.
+ */
+async function leavePost(stage: Stage, database: string): Promise<() => Promise<true | string>> {
+  const person = await registerPerson(stage);
+  const text = randomUUID();
+  const id = await person.post(text);
+  await archive(stage, database);
   const { edge } = await stage.plan();
-  const client = await openInternetClient(stage.cloud.stateDir);
-  return (await client.request(`https://api.${edge.zone}/healthz`)).status === 200;
+  return async () => {
+    const client = await openInternetClient(stage.cloud.stateDir);
+    const { status, body } = await client.request(`https://api.${edge.zone}/api/posts/${id}`, { timeoutMs: 5000 });
+    const answer = body.toString();
+    return status === 200 && (JSON.parse(answer) as { readonly body: string }).body === text
+      ? true
+      : `${status} ${answer.slice(0, 200)}`;
+  };
 }
 
 const secondsSince = (moment: number): number => (performance.now() - moment) / 1000;
 
-/** Loses phase 1's only server and brings it back; seconds from the loss to a visitor's first answer. */
+/** Loses phase 1's only server and brings it back; seconds from the loss until a visitor reads a post of before. */
 export async function loseServer(stage: Stage): Promise<number> {
+  const isInService = await leavePost(stage, "server-1");
   const lost = performance.now();
   await destroy(stage, ["server-1"]);
   await stage.up("--refresh");
   await stage.sh("server-1", "chitlaq-restore --yes");
   await stage.healthy();
-  await waitFor("the platform to be in service", () => isInService(stage));
+  await waitFor("the platform to be in service", isInService);
   return secondsSince(lost);
 }
 
 export type Recovery = {
-  /** From the loss to a visitor's first answer. */
+  /** From the loss until a visitor reads a post of before. */
   readonly serviceSeconds: number;
   /** From the loss until a commit is on two machines again. */
   readonly protectedSeconds: number;
@@ -76,6 +93,7 @@ export type Recovery = {
 /** Loses both database machines of phase 2 and brings them back. */
 export async function loseDatabases(stage: Stage): Promise<Recovery> {
   const [first, second] = ["db-1", "db-2"] as const;
+  const isInService = await leavePost(stage, (await stage.leader()) ?? first);
   const lost = performance.now();
   await destroy(stage, [first, second]);
   // Two of three voters are gone for good: the third one gives up its memory and waits for the new ones.
@@ -83,7 +101,7 @@ export async function loseDatabases(stage: Stage): Promise<Recovery> {
   await stage.up("--refresh");
   await stage.sh(second, "systemctl stop patroni.service");
   await stage.sh(first, "chitlaq-restore --yes");
-  await waitFor("the platform to be in service", () => isInService(stage));
+  await waitFor("the platform to be in service", isInService);
   const serviceSeconds = secondsSince(lost);
   await stage.sh(second, "chitlaq-rejoin --yes");
   await stage.healthy();

@@ -18,7 +18,7 @@ export type History = {
   /** A moment between the two rows, by the database's clock. */
   readonly target: string;
   readonly afterTarget: Row;
-  /** Acknowledged and not yet archived. */
+  /** Acknowledged last; whether it is archived is left to chance. */
   readonly last: Row;
 };
 
@@ -33,12 +33,56 @@ async function keysIn(stage: Stage, server: string): Promise<ReadonlySet<string>
 }
 
 /** Closes the log segment that is being written and waits until it is in the object storage. */
-async function archive(stage: Stage, server: string): Promise<void> {
+export async function archive(stage: Stage, server: string): Promise<void> {
   const segment = await stage.sql(server, "SELECT pg_walfile_name(pg_switch_wal());");
   await waitFor(`${segment} to be archived`, async () => {
     const last = await stage.sql(server, "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver;");
     return last >= segment ? true : last;
   });
+}
+
+/** Seconds until the segment that is being written now was closed and shipped without anybody's help. */
+export async function untilShipped(stage: Stage, server: string): Promise<number> {
+  const began = performance.now();
+  const segment = await stage.sql(server, "SELECT pg_walfile_name(pg_current_wal_lsn());");
+  const timeout = await archiveTimeout(stage, server);
+  const shipped = async () => {
+    const last = await stage.sql(server, "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver;");
+    return last >= segment ? true : last;
+  };
+  // The checkpointer looks at the clock now and then; the rest is for the upload.
+  await waitFor(`${segment} to be shipped by itself`, shipped, (timeout + 30) * 1000);
+  return (performance.now() - began) / 1000;
+}
+
+/** A quiet database loses no more than this many seconds: a segment is closed after that time at the latest. */
+async function archiveTimeout(stage: Stage, server: string): Promise<number> {
+  const timeout = Number(await stage.sql(server, "SELECT setting FROM pg_settings WHERE name = 'archive_timeout';"));
+  assert.ok(timeout > 0 && timeout <= 300, `archive_timeout is ${timeout} s`);
+  return timeout;
+}
+
+/** One more row, archived; its key. */
+export async function addRow(stage: Stage, server: string): Promise<string> {
+  const { key } = await write(stage, server);
+  await archive(stage, server);
+  return key;
+}
+
+export async function assertRow(stage: Stage, server: string, key: string): Promise<void> {
+  assert.ok((await keysIn(stage, server)).has(key), "an archived row is missing");
+}
+
+/** Fails unless the repository knows how every timeline up to the present one began: a recovery counts up through them. */
+export async function assertTimelines(stage: Stage, server: string): Promise<void> {
+  const current = Number(await stage.sql(server, "SELECT timeline_id FROM pg_control_checkpoint();"));
+  assert.ok(current > 1, `timeline ${current}`);
+  const list = "runuser -u postgres -- pgbackrest --stanza=chitlaq repo-ls --recurse archive/chitlaq";
+  const files = await stage.sh(server, list);
+  for (let timeline = 2; timeline <= current; timeline += 1) {
+    const name = `${timeline.toString(16).toUpperCase().padStart(8, "0")}.history`;
+    assert.ok(files.includes(name), `${name} is not in the repository`);
+  }
 }
 
 /** A backup, rows before and after it, and a row that no archive has. */
@@ -70,9 +114,7 @@ export async function lostSeconds(stage: Stage, server: string, history: History
   const newest = found.has(last.key) ? last : afterTarget;
   const lost = (last.at - newest.at) / 1000;
   assert.ok(lost < slo.rpoHours * 3600);
-  // A quiet database loses no more than this: a segment is closed after that time at the latest.
-  const timeout = Number(await stage.sql(server, "SELECT setting FROM pg_settings WHERE name = 'archive_timeout';"));
-  assert.ok(timeout > 0 && timeout <= 300, `archive_timeout is ${timeout} s`);
+  await archiveTimeout(stage, server);
   return lost;
 }
 

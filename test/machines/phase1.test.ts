@@ -2,22 +2,15 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { createProgress } from "../../cli/progress.ts";
-import type { Stored } from "../../cli/secrets/store.ts";
 import { secretsRotate } from "../../cli/secrets/verbs.ts";
 import { pagesScript } from "../support/runbook.ts";
 import { registerPerson } from "./person.ts";
 import { startProbe } from "./probe.ts";
 import { openStage, skip, waitFor } from "./stage.ts";
+import { traces } from "./traces.ts";
 
 const silent = createProgress({ quiet: true, stream: process.stderr });
 const server = "server-1";
-
-/** Texts that give a secret away: passwords whole, of keys their first line of content. */
-const traces = ({ values }: Stored): readonly string[] =>
-  [...values.values()].flatMap((value) => {
-    if (value.includes("BEGIN CERTIFICATE")) return [];
-    return value.split("\n").find((part) => part.length >= 16 && !part.startsWith("-----")) ?? [];
-  });
 
 it("phase 1 on a booted machine", { skip }, async (t) => {
   const stage = await openStage(t, "phase1");
