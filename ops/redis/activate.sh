@@ -42,9 +42,12 @@ if [[ $SENTINEL == yes ]]; then
   if [[ ! -e $own ]]; then
     sed "s/ PRIMARY / $FIRST_PRIMARY /" /etc/chitlaq/sentinel.conf | put_file "$own" 0640 valkey valkey
   fi
+  quorum=$(awk '$2 == "monitor" { print $NF }' /etc/chitlaq/sentinel.conf)
   # Sentinel keeps every other line up to date by itself.
   {
-    grep -vE "^(requirepass|user default|sentinel (auth-user|auth-pass|sentinel-pass)) " "$own"
+    grep -vE "^(requirepass|user default|sentinel (auth-user|auth-pass|sentinel-pass|down-after-milliseconds|failover-timeout)) " "$own" |
+      sed -E "s/^(sentinel monitor .*) [0-9]+$/\1 $quorum/"
+    grep -E '^sentinel (down-after-milliseconds|failover-timeout) ' /etc/chitlaq/sentinel.conf
     printf 'requirepass %s\nsentinel sentinel-pass %s\n' "$requirepass" "$requirepass"
     printf 'sentinel auth-user %s sentinel\nsentinel auth-pass %s %s\n' "$MASTER_NAME" "$MASTER_NAME" "$password"
   } >"$own.new"

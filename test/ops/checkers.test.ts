@@ -46,6 +46,21 @@ const checksByFile: Readonly<Record<string, readonly [name: string, command: str
     "valkey",
     "/usr/local/lib/chitlaq/activate.d/40-redis && ip link set lo up && sed -i 's/^bind .*/bind 127.0.0.1/' /etc/chitlaq/valkey.conf && { timeout 2 runuser -u valkey -- valkey-server --include /etc/chitlaq/valkey.conf & sleep 1; VALKEYCLI_AUTH=$(cat /etc/chitlaq/secrets/valkey-admin-password) REDISCLI_AUTH=$(cat /etc/chitlaq/secrets/valkey-admin-password) valkey-cli --user admin PING; } | grep PONG",
   ],
+  // A Sentinel that has rewritten its own copy keeps it while nothing changes, and follows when something does.
+  "/etc/chitlaq/sentinel.conf": [
+    "sentinel",
+    `own=/var/lib/valkey/sentinel.conf activate=/usr/local/lib/chitlaq/activate.d/40-redis
+ip link set lo up
+run() { timeout 2 runuser -u valkey -- valkey-sentinel "$own" >/dev/null; }
+$activate && sed -i 's/^bind .*/bind 127.0.0.1/' "$own"
+run || true
+cp "$own" /tmp/before && $activate && cmp "$own" /tmp/before
+sed -i -E 's/(down-after-milliseconds .*) [0-9]+$/\\1 7777/; s/(monitor .*) [0-9]+$/\\1 3/' /etc/chitlaq/sentinel.conf
+$activate
+run & sleep 1
+export VALKEYCLI_AUTH=$(cat /etc/chitlaq/secrets/valkey-sentinel-password) REDISCLI_AUTH=$(cat /etc/chitlaq/secrets/valkey-sentinel-password)
+valkey-cli -p 26379 SENTINEL MASTERS | grep -A 1 -xE 'quorum|down-after-milliseconds' | tr '\\n' ' ' | grep -E '7777 .*quorum 3'`,
+  ],
 };
 
 /** Lines that say nothing against our files. */

@@ -347,6 +347,16 @@ suite("database", () => {
     assert.ok(has(phase1, "server-1", "/etc/pgbackrest/pgbackrest.conf"));
   });
 
+  test("memory that runs out costs a connection or a rewritten log, never the server; a long log may be read for long", () => {
+    assert.match(
+      contentOf(phase2, "db-1", "/etc/systemd/system/patroni.service.d/chitlaq.conf"),
+      /^Environment=PG_OOM_ADJUST_FILE=/m,
+    );
+    assert.match(contentOf(phase2, "redis-1", "/etc/chitlaq/valkey.conf"), /^oom-score-adj-values 0 0 800$/m);
+    const server = contentOf(phase2, "redis-1", "/etc/systemd/system/valkey-server.service.d/chitlaq.conf");
+    assert.match(server, /^TimeoutStartSec=infinity$/m);
+  });
+
   test("PgBouncer pools by transaction within the phase's limit and keeps protocol-level prepared statements", () => {
     const settings = contentOf(phase2, "db-1", "/etc/pgbouncer/pgbouncer.ini");
     assert.match(settings, /^pool_mode = transaction$/m);

@@ -434,11 +434,9 @@ postgresql:
   remove_data_directory_on_rewind_failure: true
   remove_data_directory_on_diverged_timelines: true
 
-# No watchdog device in a virtual server by default; with one (softdog), Patroni uses it.
+# A machine has no watchdog device unless softdog is loaded, which nothing does: the lease alone decides.
 watchdog:
-  mode: automatic
-  device: /dev/watchdog
-  safety_margin: 5
+  mode: "off"
 
 tags:
   nofailover: false
@@ -909,6 +907,8 @@ RestartSec=2
 TimeoutStopSec=120
 # Killed last when memory runs out.
 OOMScoreAdjust=-900
+# The server only: it gives its backends, which use the memory, a score of 0.
+Environment=PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj
 LimitNOFILE=65536
 END-OF-FILE
 

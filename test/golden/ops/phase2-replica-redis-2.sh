@@ -149,6 +149,9 @@ aclfile /etc/chitlaq/rendered/valkey-users.acl
 include /etc/chitlaq/rendered/valkey-secret.conf
 
 maxmemory 5734mb
+# When memory runs out, the child that rewrites the log dies before the server that holds the data.
+oom-score-adj relative
+oom-score-adj-values 0 0 800
 # A full server refuses writes: it holds sessions and queues, which must not vanish one by one.
 maxmemory-policy noeviction
 
@@ -452,6 +455,8 @@ ExecStart=/usr/bin/valkey-server /var/lib/valkey/runtime.conf --include /etc/chi
 RestartSec=1
 # Long enough to write the log's last second.
 TimeoutStopSec=60
+# Ready only when its log is read, which takes minutes when it is long.
+TimeoutStartSec=infinity
 MemoryMax=infinity
 END-OF-FILE
 
@@ -546,8 +551,11 @@ if [[ $SENTINEL == yes ]]; then
   if [[ ! -e $own ]]; then
     sed "s/ PRIMARY / $FIRST_PRIMARY /" /etc/chitlaq/sentinel.conf | put_file "$own" 0640 valkey valkey
   fi
+  quorum=$(awk '$2 == "monitor" { print $NF }' /etc/chitlaq/sentinel.conf)
   {
-    grep -vE "^(requirepass|user default|sentinel (auth-user|auth-pass|sentinel-pass)) " "$own"
+    grep -vE "^(requirepass|user default|sentinel (auth-user|auth-pass|sentinel-pass|down-after-milliseconds|failover-timeout)) " "$own" |
+      sed -E "s/^(sentinel monitor .*) [0-9]+$/\1 $quorum/"
+    grep -E '^sentinel (down-after-milliseconds|failover-timeout) ' /etc/chitlaq/sentinel.conf
     printf 'requirepass %s\nsentinel sentinel-pass %s\n' "$requirepass" "$requirepass"
     printf 'sentinel auth-user %s sentinel\nsentinel auth-pass %s %s\n' "$MASTER_NAME" "$MASTER_NAME" "$password"
   } >"$own.new"
