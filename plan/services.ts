@@ -49,6 +49,8 @@ function buildLoadBalancer(config: PlatformConfig, machines: readonly Machine[])
       requestsPerSecondPerClient,
       burst: requestsPerSecondPerClient * 2,
       connectionsPerClient: 50,
+      // A client is an address, behind which may be a campus: a tenth of all, and ten of them fill the phase.
+      webSocketsPerClient: webSocketConnections / 10,
     },
     // One worker per core, two connections per client (edge and upstream), and one machine must carry everything alone.
     workerConnections: nextPowerOfTwo((2 * (webSocketConnections + requestsPerSecond)) / vcpu),

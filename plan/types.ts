@@ -308,7 +308,9 @@ export type LoadBalancerService = {
   readonly limits: {
     readonly requestsPerSecondPerClient: number;
     readonly burst: number;
+    /** Requests under way; WebSockets have a limit of their own. */
     readonly connectionsPerClient: number;
+    readonly webSocketsPerClient: number;
   };
   readonly workerConnections: number;
 };

@@ -111,7 +111,8 @@ act() {
   case $1 in
     none) ;;
     units) ;;
-    sysctl) sysctl -e -q --system >/dev/null 2>&1 || log "some kernel settings were refused" ;;
+    # Some settings come with a module.
+    sysctl) systemctl restart systemd-modules-load.service || true; sysctl -e -q --system >/dev/null 2>&1 || log "some kernel settings were refused" ;;
     nftables) systemctl enable --quiet nftables.service && systemctl reload-or-restart nftables.service ;;
     # The file that went may have been the unit itself, and a restart may take the place of a reload.
     reload:*) [[ -n ${actions[restart:${1#*:}]:-} ]] || ! is_unit "${1#*:}" || systemctl try-reload-or-restart "${1#*:}" ;;

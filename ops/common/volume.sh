@@ -33,7 +33,8 @@ elif [[ $filesystem != ext4 ]]; then
 fi
 
 mkdir -p "$mountpoint"
-mount -t ext4 -o discard,noatime "$device" "$mountpoint"
+# Nothing is written on top of an error, whatever the file system's own header says.
+mount -t ext4 -o discard,noatime,errors=remount-ro "$device" "$mountpoint"
 # A volume grows without asking its file system.
 resize2fs "$device" >/dev/null 2>&1 || log "could not grow the file system to the volume's size"
 log "$device on $mountpoint"

@@ -41,6 +41,22 @@ it("phase 2 on booted machines", { skip }, async (t) => {
     assert.equal((await stage.visit("/healthz", { bare: true })).status, 400, "no certificate, no service");
   });
 
+  await t.test("every machine hands its own checks to its metrics", async () => {
+    for (const server of servers) {
+      const line =
+        ". /etc/chitlaq/machine.env; systemctl start chitlaq-metrics.service; curl -fsS http://$PRIVATE_IP:9100/metrics";
+      const metrics = await stage.sh(server, line);
+      assert.match(metrics, /^chitlaq_health\{check="packet-filter"\} 1$/m, server);
+      assert.doesNotMatch(metrics, /^chitlaq_health\{.*\} 0$/m, server);
+      assert.match(metrics, /^chitlaq_reboot_required 0$/m, server);
+    }
+  });
+
+  await t.test("what does not start is not hidden", async () => {
+    for (const server of servers)
+      assert.equal(await stage.sh(server, "systemctl --failed --no-legend --plain"), "", server);
+  });
+
   await t.test("a second update changes nothing", async () => {
     await stage.up("--expect-no-changes");
   });

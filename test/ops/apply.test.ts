@@ -93,6 +93,26 @@ const checks: Readonly<Record<string, string>> = {
     printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
     chitlaq-converge
     rm /usr/sbin/policy-rc.d`,
+  "the way out comes back with a network that is detached and attached again": `
+    attach() {
+      ip link add enp7s0 mtu 1500 type veth peer name router
+      ip link set router up
+      ip link set enp7s0 up
+      ip address add "$PRIVATE_IP/32" dev enp7s0
+    }
+    way_out() { ip route show default | grep -q "via $NETWORK_GATEWAY dev enp7s0" && [ "$(cat /sys/class/net/enp7s0/mtu)" = 1450 ]; }
+    soon() { for _ in $(seq 100); do ! "$@" || return 0; sleep 0.1; done; return 1; }
+    sed -i "s/^PUBLIC=.*/PUBLIC='no'/" /etc/chitlaq/machine.env
+    . /etc/chitlaq/machine.env
+    mount -t sysfs sysfs /sys
+    attach
+    /usr/local/lib/chitlaq/network watch &
+    soon way_out
+    ip link delete enp7s0
+    test -z "$(ip route show default)"
+    attach
+    soon way_out
+    kill %1`,
   "a second attempt at a delivery hands over for the restarts that the first one left undone": `
     ${systemctl("")}
     cp -r /root/fileset/. /var/lib/chitlaq/fileset

@@ -264,6 +264,53 @@ suite("network", () => {
   });
 });
 
+suite("connection tracking", () => {
+  const entries = (plan: Plan, name: string) =>
+    Number(
+      /^-net\.netfilter\.nf_conntrack_max = (\d+)$/m.exec(
+        contentOf(plan, name, "/etc/sysctl.d/62-chitlaq-conntrack.conf"),
+      )?.[1],
+    );
+
+  test("has room for the phase's requests on one load balancer, in a fiftieth of its memory", () => {
+    assert.equal(entries(phase2, "lb-1"), 262_144);
+    assert.equal(entries(phase3, "lb-1"), 524_288);
+    assert.equal(entries(phase2, "db-1"), 1_048_576);
+    for (const plan of [phase1, phase2, phase3]) {
+      const [name = ""] = plan.services.loadBalancer.machines;
+      const memoryGiB = plan.machines.find((machine) => machine.name === name)?.memoryGiB ?? 0;
+      // A finished connection stays for ten seconds.
+      assert.ok(entries(plan, name) >= 10 * plan.limits.requestsPerSecond, `${plan.stack}: ${entries(plan, name)}`);
+      assert.ok(entries(plan, name) * 320 <= (memoryGiB * 2 ** 30) / 50);
+    }
+  });
+
+  test("is loaded before its settings are made, and a kernel without them boots all the same", () => {
+    const settings = contentOf(phase2, "lb-1", "/etc/sysctl.d/62-chitlaq-conntrack.conf").trim().split("\n");
+    assert.ok(settings.every((line) => line.startsWith("#") || line.startsWith("-net.netfilter.")));
+    assert.match(contentOf(phase2, "lb-1", "/etc/modules-load.d/chitlaq.conf"), /^nf_conntrack$/m);
+  });
+
+  test("leaves out a machine's talk with itself, except where k3s translates addresses", () => {
+    const filter = contentOf(phase1, "server-1", "/etc/nftables.conf");
+    assert.match(filter, /hook prerouting priority raw; policy accept;\n\s*iifname "lo" notrack/);
+    assert.match(filter, /hook output priority raw; policy accept;\n\s*oifname "lo" notrack/);
+    assert.doesNotMatch(contentOf(phase3, "k3s-agent-1", "/etc/nftables.conf"), /notrack/);
+  });
+});
+
+test("no two machines of a stack upgrade at the same time", () => {
+  for (const plan of Object.values(plans)) {
+    const times = plan.machines.map(
+      ({ name }) =>
+        /^OnCalendar=(.+)$/m.exec(
+          contentOf(plan, name, "/etc/systemd/system/apt-daily-upgrade.timer.d/chitlaq.conf"),
+        )?.[1],
+    );
+    assert.equal(new Set(times).size, plan.machines.length, times.join(", "));
+  }
+});
+
 suite("database", () => {
   type Patroni = {
     readonly bootstrap: {
@@ -435,6 +482,25 @@ suite("load balancer", () => {
   test("keeps no connection to the application, and gives a silent machine a second", () => {
     assert.doesNotMatch(/upstream app \{[^}]*\}/.exec(main)?.[0] ?? "keepalive", /^\s*keepalive /m);
     assert.match(contentOf(phase2, "lb-1", "/etc/nginx/chitlaq.conf"), /^\s*proxy_connect_timeout 1s;/m);
+  });
+
+  test("waits with as many new connections as the kernel lets it, on every door", () => {
+    assert.equal([...site.matchAll(/^\s*listen \S+( ssl)? default_server backlog=4096;/gm)].length, 4);
+    assert.match(contentOf(phase2, "lb-1", "/etc/sysctl.d/60-chitlaq.conf"), /^net\.core\.somaxconn = 4096$/m);
+  });
+
+  test("counts WebSockets of one address for themselves: a campus may hold a tenth of the phase's", () => {
+    const location = /location = \/ws \{[^}]*\}/.exec(site)?.[0] ?? "";
+    assert.match(location, /^\s*limit_conn websockets 1000;$/m);
+    assert.doesNotMatch(location, /limit_conn connections/);
+    assert.match(contentOf(phase1, "server-1", "/etc/nginx/chitlaq.conf"), /^\s*limit_conn websockets 200;$/m);
+    assert.match(site, /^ {2}limit_conn connections 50;$/m);
+  });
+
+  test("looks at the size of its logs every hour", () => {
+    const timer = contentOf(phase2, "lb-1", "/etc/systemd/system/logrotate.timer.d/chitlaq.conf");
+    assert.match(timer, /^OnCalendar=\nOnCalendar=hourly$/m);
+    assert.match(contentOf(phase2, "lb-1", "/etc/chitlaq/units.tsv"), /^boot\tlogrotate\.timer\tnone$/m);
   });
 
   test("drains by closing its doors, not by dropping packets", () => {

@@ -34,6 +34,8 @@ export function commonPart(plan: Plan, machine: Machine): Part {
       { when: "boot", unit: "unattended-upgrades.service", refresh: "none" },
       { when: "boot", unit: "apt-daily-upgrade.timer", refresh: "none" },
       { when: "boot", unit: "chitlaq-activate.path", refresh: "none" },
+      { when: "boot", unit: "chitlaq-network-watch.service", refresh: "none" },
+      { when: "boot", unit: "chitlaq-metrics.timer", refresh: "none" },
     ],
     checks: [
       { name: "packet-filter", command: "nft list table inet chitlaq" },
@@ -57,11 +59,15 @@ function machineryFiles(): readonly MachineFile[] {
     script(`${sbin}/chitlaq-deliver`, "common/deliver.sh"),
     script(`${sbin}/chitlaq-secrets`, "common/secrets.sh"),
     script(`${sbin}/chitlaq-health`, "common/health.sh"),
+    script(`${libraries}/metrics`, "common/metrics.sh", { stage: "late" }),
     script(`${libraries}/network`, "common/network.sh", { stage: "early" }),
     unitFile("chitlaq-network.service", asset("common/chitlaq-network.service"), { stage: "early" }),
     unitFile("chitlaq-converge.service", asset("common/chitlaq-converge.service"), { stage: "early" }),
     unitFile("chitlaq-activate.service", asset("common/chitlaq-activate.service")),
     unitFile("chitlaq-activate.path", asset("common/chitlaq-activate.path")),
+    unitFile("chitlaq-network-watch.service", asset("common/chitlaq-network-watch.service")),
+    unitFile("chitlaq-metrics.service", asset("common/chitlaq-metrics.service")),
+    unitFile("chitlaq-metrics.timer", asset("common/chitlaq-metrics.timer")),
   ];
 }
 
@@ -104,11 +110,14 @@ function networkFiles(plan: Plan, machine: Machine): readonly MachineFile[] {
 
 function systemFiles(plan: Plan, machine: Machine): readonly MachineFile[] {
   const exporter = "prometheus-node-exporter.service";
-  const peers = plan.machines.filter(({ role }) => role === machine.role);
-  // Nightly hours from 03:00 UTC on, one hour per machine of the role.
-  const hour = 3 + (peers.findIndex(({ name }) => name === machine.name) % 10);
   return [
     file("/etc/sysctl.d/60-chitlaq.conf", asset("common/sysctl.conf"), { stage: "early", action: "sysctl" }),
+    file("/etc/modules-load.d/chitlaq.conf", asset("common/modules.conf"), { stage: "early", action: "sysctl" }),
+    file(
+      "/etc/sysctl.d/62-chitlaq-conntrack.conf",
+      filled("common/conntrack.conf.tmpl", "ini", { entries: followedConnections(machine) }),
+      { stage: "early", action: "sysctl" },
+    ),
     file("/etc/systemd/journald.conf.d/chitlaq.conf", asset("common/journald.conf"), {
       action: "restart:systemd-journald.service",
     }),
@@ -116,7 +125,7 @@ function systemFiles(plan: Plan, machine: Machine): readonly MachineFile[] {
     file("/etc/apt/apt.conf.d/60chitlaq", asset("common/apt-upgrades.conf")),
     unitFile(
       "apt-daily-upgrade.timer.d/chitlaq.conf",
-      filled("common/apt-upgrade-hour.conf.tmpl", "systemd", { hour: String(hour).padStart(2, "0") }),
+      filled("common/apt-upgrade-hour.conf.tmpl", "systemd", { time: upgradeTime(plan, machine) }),
     ),
     file(
       "/etc/default/prometheus-node-exporter",
@@ -125,6 +134,20 @@ function systemFiles(plan: Plan, machine: Machine): readonly MachineFile[] {
     ),
     unitFile(`${exporter}.d/chitlaq.conf`, asset("common/node-exporter.conf")),
   ];
+}
+
+/** From 03:00 UTC on, half an hour per machine of the plan; more than twenty machines share from the first on. */
+function upgradeTime(plan: Plan, machine: Machine): string {
+  const minutes = 180 + 30 * (plan.machines.findIndex(({ name }) => name === machine.name) % 20);
+  return [Math.floor(minutes / 60), minutes % 60].map((part) => String(part).padStart(2, "0")).join(":");
+}
+
+/**
+ * How many connections the kernel follows. One takes about 320 bytes: 256 for its entry (/proc/slabinfo, Linux 6.18) and
+ * the rest for what address translation adds. 65,536 per GiB are 2 % of the memory; with more than a million nothing is won.
+ */
+function followedConnections(machine: Machine): number {
+  return Math.min(1_048_576, 65_536 * Math.max(1, machine.memoryGiB));
 }
 
 type Rule = { readonly sources: string; readonly port: string; readonly why: string };
@@ -142,6 +165,8 @@ function packetFilter(plan: Plan, machine: Machine): string {
       }))
       .filter((rule) => rule.sources !== "");
   return filled("common/nftables.conf.tmpl", "nftables", {
+    // k3s translates addresses of connections from a machine to its own ports, which it can only where they are followed.
+    unfollowed: machine.role.startsWith("k3s-") ? [] : ["lo"],
     icmp4: of("icmp", 4),
     icmp6: of("icmp", 6),
     tcp4: of("tcp", 4),

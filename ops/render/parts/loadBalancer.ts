@@ -31,9 +31,13 @@ export function loadBalancerPart(plan: Plan, machine: Machine): Part | null {
         `${unit}.d/chitlaq.conf`,
         filled("load-balancer/nginx.service.conf.tmpl", "systemd", { openFiles, memoryMax }),
       ),
+      unitFile("logrotate.timer.d/chitlaq.conf", asset("load-balancer/logrotate.timer.conf")),
       script("/usr/local/sbin/chitlaq-drain", "load-balancer/drain.sh"),
     ],
-    units: [{ when: "secrets", unit, refresh: "reload" }],
+    units: [
+      { when: "boot", unit: "logrotate.timer", refresh: "none" },
+      { when: "secrets", unit, refresh: "reload" },
+    ],
     secrets: originSecrets,
     checks: [{ name: "nginx", command: "curl -fsS -o /dev/null http://127.0.0.1:8081/status" }],
     directories: [{ path: "/var/cache/nginx", mode: "0755", owner: "root", group: "root" }],
@@ -49,6 +53,7 @@ function siteConfiguration(plan: Plan): string {
     verifyClient: plan.edge.authenticatedOriginPulls ? "on" : "off",
     burst: loadBalancer.limits.burst,
     connectionsPerClient: loadBalancer.limits.connectionsPerClient,
+    webSocketsPerClient: loadBalancer.limits.webSocketsPerClient,
   });
 }
 

@@ -78,6 +78,8 @@ boot	prometheus-node-exporter.service	none
 boot	unattended-upgrades.service	none
 boot	apt-daily-upgrade.timer	none
 boot	chitlaq-activate.path	none
+boot	chitlaq-network-watch.service	none
+boot	chitlaq-metrics.timer	none
 secrets	k3s.service	none
 END-OF-FILE
 
@@ -121,6 +123,11 @@ overlay
 vxlan
 END-OF-FILE
 
+put early 0644 root root sysctl /etc/modules-load.d/chitlaq.conf <<'END-OF-FILE'
+# Settings of a module that is not there yet would be refused at boot.
+nf_conntrack
+END-OF-FILE
+
 put main 0755 root root nftables /etc/nftables.conf <<'END-OF-FILE'
 #!/usr/sbin/nft -f
 # Explained in ops/common/nftables.conf.tmpl.
@@ -129,6 +136,14 @@ table inet chitlaq
 delete table inet chitlaq
 
 table inet chitlaq {
+  chain unfollowed-in {
+    type filter hook prerouting priority raw; policy accept;
+  }
+
+  chain unfollowed-out {
+    type filter hook output priority raw; policy accept;
+  }
+
   chain input {
     type filter hook input priority filter; policy drop;
 
@@ -346,6 +361,13 @@ fs.inotify.max_user_instances = 8192
 fs.inotify.max_user_watches = 524288
 END-OF-FILE
 
+put early 0644 root root sysctl /etc/sysctl.d/62-chitlaq-conntrack.conf <<'END-OF-FILE'
+# The kernel's own limit is 65,536 up to 4 GB, and a finished connection stays for two minutes: 546 new ones a second and
+# packets are dropped. A minus: where the kernel keeps such a setting to itself, the rest still holds.
+-net.netfilter.nf_conntrack_max = 1048576
+-net.netfilter.nf_conntrack_tcp_timeout_time_wait = 10
+END-OF-FILE
+
 put main 0644 root root restart:systemd-journald.service /etc/systemd/journald.conf.d/chitlaq.conf <<'END-OF-FILE'
 [Journal]
 Storage=persistent
@@ -356,10 +378,11 @@ ForwardToSyslog=no
 END-OF-FILE
 
 put main 0644 root root units /etc/systemd/system/apt-daily-upgrade.timer.d/chitlaq.conf <<'END-OF-FILE'
-# Machines of one role upgrade in different hours, so that a bad package meets one of them first.
+# No two machines upgrade at the same time: a bad package meets one of them first, and clusters of several roles (the votes
+# of etcd) keep their majority.
 [Timer]
 OnCalendar=
-OnCalendar=*-*-* 03:00 UTC
+OnCalendar=*-*-* 04:00 UTC
 RandomizedDelaySec=20m
 END-OF-FILE
 
@@ -408,6 +431,45 @@ ExecStart=/usr/local/sbin/chitlaq-converge
 TimeoutStartSec=1800
 Restart=on-failure
 RestartSec=30
+
+[Install]
+WantedBy=multi-user.target
+END-OF-FILE
+
+put main 0644 root root units /etc/systemd/system/chitlaq-metrics.service <<'END-OF-FILE'
+[Unit]
+Description=Hand the machine's own checks to node-exporter
+ConditionPathExists=/usr/local/lib/chitlaq/metrics
+
+[Service]
+Type=oneshot
+ExecStart=/usr/local/lib/chitlaq/metrics
+TimeoutStartSec=240
+LogLevelMax=notice
+END-OF-FILE
+
+put main 0644 root root units /etc/systemd/system/chitlaq-metrics.timer <<'END-OF-FILE'
+[Unit]
+Description=Hand the machine's own checks to node-exporter
+
+[Timer]
+OnCalendar=*:0/5
+RandomizedDelaySec=60
+
+[Install]
+WantedBy=timers.target
+END-OF-FILE
+
+put main 0644 root root restart:chitlaq-network-watch.service /etc/systemd/system/chitlaq-network-watch.service <<'END-OF-FILE'
+[Unit]
+Description=Way out again after the network was detached and attached
+After=chitlaq-network.service
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart=/usr/local/lib/chitlaq/network watch
+Restart=always
+RestartSec=5
 
 [Install]
 WantedBy=multi-user.target
@@ -610,6 +672,31 @@ put_file() {
 secret() { printf '%s' "$(<"/etc/chitlaq/secrets/$1")"; }
 END-OF-FILE
 
+put late 0755 root root none /usr/local/lib/chitlaq/metrics <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/common/metrics.sh.
+set -euo pipefail
+source "$(dirname "$0")/lib.sh"
+
+tools=$(dirname "$0")/../../sbin
+
+succeeds() { if "$@" >/dev/null 2>&1; then echo 1; else echo 0; fi; }
+
+health=$("$tools/chitlaq-health" || true)
+{
+  echo '# TYPE chitlaq_health gauge'
+  jq -r 'to_entries[] | "chitlaq_health{check=\"\(.key)\"} \(if .value == "ok" then 1 else 0 end)"' <<<"$health"
+  echo '# TYPE chitlaq_reboot_required gauge'
+  echo "chitlaq_reboot_required $(succeeds test -e /run/reboot-required)"
+  if [[ -x $tools/chitlaq-backup-status ]]; then
+    echo '# TYPE chitlaq_backup_healthy gauge'
+    echo "chitlaq_backup_healthy $(succeeds timeout 60 "$tools/chitlaq-backup-status")"
+  fi
+  echo '# TYPE chitlaq_checked_timestamp_seconds gauge'
+  echo "chitlaq_checked_timestamp_seconds $(date +%s)"
+} | put_file /var/lib/prometheus/node-exporter/chitlaq.prom 0644 root root
+END-OF-FILE
+
 put early 0755 root root none /usr/local/lib/chitlaq/network <<'END-OF-FILE'
 #!/bin/bash
 # Explained in ops/common/network.sh.
@@ -619,15 +706,24 @@ source /etc/chitlaq/machine.env
 
 wait_for 300 "the private address $PRIVATE_IP; is the server attached to the network?" \
   has_private_interface "$PRIVATE_IP"
-interface=$(private_interface "$PRIVATE_IP")
 
-mtu=$(<"/sys/class/net/$interface/mtu")
-((mtu <= 1450)) || ip link set dev "$interface" mtu 1450
+set_up() {
+  local interface mtu
+  interface=$(private_interface "$PRIVATE_IP")
+  [[ -n $interface ]] || return 0
+  mtu=$(<"/sys/class/net/$interface/mtu")
+  ((mtu <= 1450)) || ip link set dev "$interface" mtu 1450
+  if [[ $PUBLIC == no ]]; then
+    ip route replace default via "$NETWORK_GATEWAY" dev "$interface" onlink
+  fi
+}
 
-if [[ $PUBLIC == no ]]; then
-  ip route replace default via "$NETWORK_GATEWAY" dev "$interface" onlink
+set_up
+log "$PRIVATE_IP on $(private_interface "$PRIVATE_IP")"
+if [[ ${1:-} == watch ]]; then
+  ip -oneline monitor link address | while read -r _; do set_up || true; done
+  fail "the watch ended"
 fi
-log "$PRIVATE_IP on $interface"
 END-OF-FILE
 
 put main 0755 root root none /usr/local/sbin/chitlaq-activate <<'END-OF-FILE'
@@ -786,7 +882,7 @@ act() {
   case $1 in
     none) ;;
     units) ;;
-    sysctl) sysctl -e -q --system >/dev/null 2>&1 || log "some kernel settings were refused" ;;
+    sysctl) systemctl restart systemd-modules-load.service || true; sysctl -e -q --system >/dev/null 2>&1 || log "some kernel settings were refused" ;;
     nftables) systemctl enable --quiet nftables.service && systemctl reload-or-restart nftables.service ;;
     reload:*) [[ -n ${actions[restart:${1#*:}]:-} ]] || ! is_unit "${1#*:}" || systemctl try-reload-or-restart "${1#*:}" ;;
     restart:*) ! is_unit "${1#*:}" || systemctl try-restart "${1#*:}" ;;
