@@ -29,28 +29,39 @@ export const machineNamed = (machines: readonly Machine[], name: string, owner: 
     owner,
   ).machine;
 
-/** How to log in to a machine of the plan. */
-export const connectionTo = (
-  machine: Machine,
-  {
-    plan,
-    machines,
-    privateKey,
-  }: {
-    readonly plan: Plan;
-    readonly machines: readonly Machine[];
-    readonly privateKey: pulumi.Output<string>;
-  },
-): Connection => {
-  const login = { user: "root", privateKey, dialErrorLimit, perDialTimeout };
+/** What logging in takes. */
+export type Access = {
+  readonly plan: Plan;
+  readonly machines: readonly Machine[];
+  readonly privateKey: pulumi.Output<string>;
+  /** By machine, what it showed when it was first looked at. */
+  readonly hostKeys: ReadonlyMap<string, pulumi.Output<string>>;
+};
+
+/** How to log in to a machine that shows the host key on record, and so does the gateway on the way to it. */
+export const connectionTo = (machine: Machine, access: Access): Connection => ({
+  ...firstConnectionTo(machine, access),
+  hostKey: hostKeyOf(machine, access),
+});
+
+/** How to log in to a machine whose host key nobody has seen yet. Whoever answers there must not be sent anything. */
+export const firstConnectionTo = (machine: Machine, access: Access): Connection => {
+  const login = { user: "root", privateKey: access.privateKey, dialErrorLimit, perDialTimeout };
   if (machine.publicIp !== null) return { ...login, host: machine.publicIp };
-  const address = gatewayOf(plan, machines)?.publicIp ?? null;
-  if (address === null) {
+  const gateway = gatewayOf(access.plan, access.machines);
+  if (gateway === null || gateway.publicIp === null) {
     throw new Error(`${machine.plan.name} has no public address, and the plan names no gateway that leads to it`);
   }
   return {
     ...login,
     host: machine.plan.privateIp,
-    proxy: { ...login, host: address },
+    proxy: { ...login, host: gateway.publicIp, hostKey: hostKeyOf(gateway, access) },
   };
+};
+
+/** @throws when nobody has looked: the plugin would take any key where none is given. */
+const hostKeyOf = ({ plan: { name } }: Machine, { hostKeys }: Access): pulumi.Output<string> => {
+  const hostKey = hostKeys.get(name);
+  if (hostKey === undefined) throw new Error(`${name} is logged in to before its host key was looked at`);
+  return hostKey;
 };

@@ -6,7 +6,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { ports } from "../../plan/ports.ts";
 import type { Plan } from "../../plan/types.ts";
 import type { Machine } from "../machine/machine.ts";
-import { connectionTo, gatewayOf, machineNamed } from "./connection.ts";
+import { type Access, connectionTo, gatewayOf, machineNamed } from "./connection.ts";
+import { explainOtherHostKey, rememberHostKey } from "./host-key.ts";
 import { explainRefusedLogin } from "./refused-login.ts";
 
 /** Secrets of one machine by the name of their file. */
@@ -31,6 +32,7 @@ export type DeliveryArgs = {
 const script = (file: string): string =>
   readFileSync(join(import.meta.dirname, file), "utf8").replaceAll(/^#.*\n/gm, "");
 
+const look = script("look.sh");
 const receive = script("receive.sh");
 const settle = script("settle.sh");
 
@@ -47,16 +49,29 @@ const healthSeconds = 600;
  * update ends there. New ones serve nobody yet and are set up side by side. A new platform becomes healthy only as a whole,
  * and a password that several machines share fits again only when the last of them has it: so the health of all is looked
  * at in the end, whenever anything was changed.
+ *
+ * A machine is known by the host key it showed at a first look, which tells it nothing. Everything else goes only to a
+ * machine that shows this key.
  */
 export class Delivery extends pulumi.ComponentResource {
-  readonly #hooks: pulumi.ResourceHookBinding;
+  readonly #refused: pulumi.ResourceHookBinding;
+  /** By machine: what it showed at the first look, and which look that was. */
+  readonly #hostKeys = new Map<string, pulumi.Output<string>>();
+  readonly #looks = new Map<string, pulumi.Output<string>>();
+  readonly #hooks = new Map<string, pulumi.ResourceHookBinding>();
 
   constructor(name: string, args: DeliveryArgs, opts?: pulumi.ComponentResourceOptions) {
     const machines = args.plan.rollout.map((machine) => machineNamed(args.machines, machine, "the plan's rollout"));
     super("chitlaq:delivery:Delivery", name, {}, opts);
-    this.#hooks = explainRefusedLogin(name, args.plan.stack);
+    this.#refused = explainRefusedLogin(name, args.plan.stack);
 
+    for (const machine of machines.filter(({ publicIp }) => publicIp !== null)) {
+      this.#look(name, machine, args, [machine]);
+    }
     const settled = this.#settled(name, args, machines);
+    for (const machine of machines.filter(({ publicIp }) => publicIp === null)) {
+      this.#look(name, machine, args, [machine, ...settled]);
+    }
     const delivered: command.remote.Command[] = [];
     for (const machine of machines) {
       const ready = machine.publicIp === null ? [machine, ...settled] : [machine];
@@ -68,6 +83,22 @@ export class Delivery extends pulumi.ComponentResource {
     for (const machine of machines) this.#health(name, machine, args, { everything, after: delivered });
 
     this.registerOutputs({ machines: machines.map((machine) => machine.plan.name) });
+  }
+
+  /** Sends nothing to the machine, and gets to know it. */
+  #look(name: string, machine: Machine, args: DeliveryArgs, after: readonly pulumi.Resource[]): void {
+    const { plan } = machine;
+    const gateway = machine.publicIp === null ? gatewayOf(args.plan, args.machines) : null;
+    const other = explainOtherHostKey(name, args.plan.stack, plan.name, gateway?.plan.name ?? null);
+    const hooks = { onError: [...(this.#refused.onError ?? []), other] };
+    const known = rememberHostKey(name, machine, this.#access(args), { create: look, after, hooks, parent: this });
+    this.#hostKeys.set(plan.name, known.hostKey);
+    this.#looks.set(plan.name, known.look);
+    this.#hooks.set(plan.name, hooks);
+  }
+
+  #access({ plan, machines, privateKey }: DeliveryArgs): Access {
+    return { plan, machines, privateKey, hostKeys: this.#hostKeys };
   }
 
   /** Nothing goes through the gateway before it and the machines behind it have set up their networks. */
@@ -121,13 +152,13 @@ export class Delivery extends pulumi.ComponentResource {
     return new command.remote.CopyToRemote(
       name,
       {
-        connection: connectionTo(machine, args),
+        connection: connectionTo(machine, this.#access(args)),
         remotePath,
         source,
-        // A new server under the old address has nothing of it.
-        triggers: [machine.server.id],
+        // A new server, and one that was rebuilt and so had to be looked at again, has nothing of it.
+        triggers: [this.#looks.get(machine.plan.name)],
       },
-      { parent: this, hooks: this.#hooks, dependsOn: [...after] },
+      { parent: this, ...this.#explained(machine), dependsOn: [...after] },
     );
   }
 
@@ -176,9 +207,19 @@ export class Delivery extends pulumi.ComponentResource {
   #run(name: string, machine: Machine, args: DeliveryArgs, { create, stdin, after }: Step): command.remote.Command {
     return new command.remote.Command(
       name,
-      { connection: connectionTo(machine, args), create, ...(stdin === undefined ? {} : { stdin }), ...quiet },
-      { parent: this, hooks: this.#hooks, dependsOn: [...after], additionalSecretOutputs: printed },
+      {
+        connection: connectionTo(machine, this.#access(args)),
+        create,
+        ...(stdin === undefined ? {} : { stdin }),
+        ...quiet,
+      },
+      { parent: this, ...this.#explained(machine), dependsOn: [...after], additionalSecretOutputs: printed },
     );
+  }
+
+  #explained({ plan }: Machine): Pick<pulumi.CustomResourceOptions, "hooks"> {
+    const hooks = this.#hooks.get(plan.name);
+    return hooks === undefined ? {} : { hooks };
   }
 }
 

@@ -74,11 +74,14 @@ describe("the delivery of phase 2", () => {
   it("copies the file set of each machine and hands it its secrets, and looks at the health of all in the end", async () => {
     const { resources } = await captureDelivery(phase2);
     const below = resources.filter(({ parent }) => parent === "chitlaq:delivery:Delivery delivery");
+    const known = (machine: string) => [`delivery-${machine}-look`, `delivery-${machine}-host-key`];
     const order = ["redis-2", "redis-1", "db-2", "db-1", "api-2", "api-1", "lb-1"];
     assert.deepEqual(
       below.map(({ name }) => name),
       [
+        ...known("lb-1"),
         "delivery-gateway",
+        ...order.filter((machine) => machine !== "lb-1").flatMap(known),
         ...order.flatMap((machine) => [
           `delivery-${machine}-files`,
           ...(machine.startsWith("api-") ? [`delivery-${machine}-release`] : []),
@@ -127,6 +130,42 @@ describe("the delivery of phase 2", () => {
     assert.equal(through.host, "10.0.3.11");
     const proxy = through.proxy as Connection;
     assert.deepEqual([proxy.host, proxy.user, proxy.privateKey], [direct.host, "root", "PRIVATE KEY"]);
+  });
+
+  it("looks at each machine's host key first, and tells it nothing", async () => {
+    const captured = await captureDelivery(phase2);
+    for (const { name } of phase2.machines) {
+      const { inputs, secrets, options } = resource(captured, `delivery-${name}-look`, commandType);
+      assert.match(String(inputs.create), /^set -eu\n.*\ncut -d ' ' -f 1,2 \/etc\/ssh\/ssh_host_ed25519_key\.pub\n$/);
+      assert.equal(inputs.stdin, undefined, name);
+      assert.deepEqual(secrets, ["connection"], "the private key of the login; what is printed is public");
+      assert.equal((inputs.connection as Connection).hostKey, undefined, "nobody knows it yet");
+      const server = captured.names.get(String((inputs.triggers as readonly unknown[])[0]));
+      assert.equal(server, `${name}-server`, "another server is looked at anew");
+      const behind = name === "lb-1" ? [] : [`${commandType} delivery-gateway`];
+      assert.deepEqual(options.dependsOn, [`chitlaq:machine:Machine ${name}`, ...behind]);
+    }
+  });
+
+  it("sends everything else only to machines that show this host key, through a gateway that shows its own", async () => {
+    const { resources } = await captureDelivery(phase2);
+    const others = resources.filter(({ type, name }) => type.startsWith("command:") && !name.endsWith("-look"));
+    assert.equal(others.length, phase2.machines.length * 4 + 3);
+    for (const { name, inputs } of resources.filter(({ type }) => type.startsWith("command:"))) {
+      const machine = phase2.machines.find((each) => `${name}-`.startsWith(`delivery-${each.name}-`))?.name ?? "lb-1";
+      const connection = inputs.connection as Connection;
+      if (!name.endsWith("-look")) assert.equal(connection.hostKey, `printed by delivery-${machine}-look`, name);
+      const proxy = connection.proxy as Connection | undefined;
+      assert.equal(proxy?.hostKey, machine === "lb-1" ? undefined : "printed by delivery-lb-1-look", name);
+    }
+  });
+
+  it("copies everything again to a machine that had to be looked at again", async () => {
+    const captured = await captureDelivery(phase2);
+    for (const name of ["delivery-api-1-files", "delivery-api-1-release"]) {
+      const [look] = resource(captured, name, copyType).inputs.triggers as readonly unknown[];
+      assert.equal(captured.names.get(String(look)), "delivery-api-1-look");
+    }
   });
 
   it("waits at the gateway until it and the machines behind it have set up their networks", async () => {

@@ -9,6 +9,7 @@ import { initSecrets, secretsRotate } from "../../cli/secrets/verbs.ts";
 import { wantedSecrets } from "../../cli/secrets/wanted.ts";
 import { ensureSampleApp } from "../../cli/sample-app.ts";
 import { createProgress } from "../../cli/progress.ts";
+import { fingerprint } from "../../components/delivery/host-key.ts";
 import { requiredSecrets } from "../../ops/render/machine.ts";
 import { type FakeMachines, startFakeMachines } from "../support/fake-machines.ts";
 import { planOf } from "../support/platform.ts";
@@ -35,6 +36,7 @@ const story = (machines: FakeMachines): readonly string[] =>
   machines.notes().map((note) => {
     const name = nameOf(note.host);
     if (note.kind === "copy") return `${name} ${note.path.endsWith(".sh") ? "files" : "release"}`;
+    if (note.command.includes("/etc/ssh/ssh_host_")) return `${name} look`;
     if (note.command.startsWith("chitlaq-health")) return `${name} health`;
     if (note.command.includes("/metrics")) return `${name} settles`;
     return note.command.startsWith("[ ! -e /var/lib/chitlaq/activated ]") ? `${name} first` : name;
@@ -54,6 +56,7 @@ it("delivers to every machine, then to those that something changed for, one at 
   const cloud = await startLocalCloud(t, { zones: [{ name: plan.edge.zone, plan: plan.edge.plan }] });
   await cloud.hetzner.control("PUT", "delays", { default: 5, selectors: 0, health: 0 });
   const machines = await startFakeMachines(t);
+  let gateway = "";
   await ensureSampleApp(silent);
   const project = await createProject(t, {
     cloud,
@@ -96,6 +99,7 @@ it("delivers to every machine, then to those that something changed for, one at 
     async () => {
       await project.up();
       const order = plan.rollout.flatMap((name) => [
+        `${name} look`,
         `${name} files`,
         ...(name.startsWith("api-") ? [`${name} release`] : []),
         `${name} first`,
@@ -104,7 +108,10 @@ it("delivers to every machine, then to those that something changed for, one at 
       const happened = changes(machines);
       // New machines are set up side by side.
       assert.deepEqual(happened.toSorted(), ["lb-1 settles", ...order].toSorted());
+      assert.equal(happened[0], "lb-1 look");
       for (const name of plan.rollout) {
+        assert.ok(happened.indexOf(`${name} look`) < happened.indexOf(`${name} files`), name);
+        assert.ok(name === "lb-1" || happened.indexOf("lb-1 settles") < happened.indexOf(`${name} look`), name);
         assert.ok(happened.indexOf(`${name} files`) < happened.indexOf(`${name} first`), name);
         assert.ok(name === "lb-1" || happened.indexOf("lb-1 settles") < happened.indexOf(`${name} files`), name);
       }
@@ -115,8 +122,11 @@ it("delivers to every machine, then to those that something changed for, one at 
       const [address] = Object.values((await project.outputs()).endpoints as Record<string, Record<string, string>>)
         .filter((value) => typeof value === "object")
         .flatMap((value) => Object.values(value));
+      gateway = address ?? "";
       assert.deepEqual([...machines.dialled()], [address], "only the gateway is dialled from outside");
-      const database = machines.notes().find((note) => note.kind === "run" && nameOf(note.host) === "db-1");
+      const database = machines
+        .notes()
+        .find((note) => note.kind === "run" && nameOf(note.host) === "db-1" && note.stdin !== "");
       assert.ok(database?.kind === "run");
       assert.deepEqual(
         new Set(Object.keys(JSON.parse(database.stdin))),
@@ -155,6 +165,51 @@ it("delivers to every machine, then to those that something changed for, one at 
       assert.deepEqual(changes(machines), ["db-1", "api-2", "api-1"]);
     },
   );
+
+  await t.test("the host keys on record are those of the machines, and can be read", async () => {
+    const { resources = [] } = await project.state();
+    for (const { name, privateIp, primaryIp } of plan.machines) {
+      const record = resources.find(({ urn }) => urn.endsWith(`::delivery-${name}-host-key`));
+      const host = primaryIp === null ? privateIp : gateway;
+      assert.equal(record?.outputs?.output, machines.hostKeyOf(host), name);
+    }
+  });
+
+  await t.test("a machine that shows another host key gets nothing until somebody accepts it", async () => {
+    const expected = fingerprint(machines.hostKeyOf("10.0.3.11"));
+    machines.rebuild("10.0.3.11");
+    machines.forget();
+    await secretsRotate(secrets, ["postgres-app-password"], { loseEncrypted: false }, silent);
+    const failed = await project.run(["up", "--yes", "--skip-preview", "--stack", project.stack]);
+    assert.notEqual(failed.code, 0);
+    assert.ok(
+      failed.stdout.includes(`db-1 (10.0.3.11, ${expected} on record) does not show the host key on record`),
+      failed.stdout,
+    );
+    assert.match(failed.stdout, /pulumi up --stack phase2 --replace '\*\*::delivery-db-1-look'/);
+    const others = (lines: readonly string[]) => lines.filter((line) => line !== "db-2");
+    assert.deepEqual(others(story(machines)), [], "nothing is sent to it, and the machines after it are left alone");
+    machines.forget();
+    await project.up({ args: ["--replace", "**::delivery-db-1-look"] });
+    const happened = others(changes(machines));
+    assert.deepEqual(happened, ["db-1 look", "db-1 files", "db-1 first", "db-1", "api-2", "api-1"]);
+    await project.up({ args: ["--expect-no-changes"] });
+  });
+
+  await t.test("another gateway is looked at; the machines behind it stay known by the keys they have", async () => {
+    const before = machines.hostKeyOf("10.0.3.11");
+    machines.rebuild(gateway);
+    machines.rebuild("10.0.3.12");
+    machines.forget();
+    const replace = ["--replace", "**::delivery-lb-1-look"];
+    const failed = await project.run(["up", "--yes", "--skip-preview", "--stack", project.stack, ...replace]);
+    assert.notEqual(failed.code, 0);
+    assert.match(failed.stdout, /db-2 \(10\.0\.3\.12, SHA256:\S+ on record\) does not show the host key on record/);
+    assert.ok(!machines.notes().some((note) => note.host === "10.0.3.12" && note.kind === "run" && note.stdin !== ""));
+    assert.equal(machines.hostKeyOf("10.0.3.11"), before);
+    await project.up({ args: ["--replace", "**::delivery-db-2-look"] });
+    await project.up({ args: ["--expect-no-changes", "--refresh"] });
+  });
 
   await t.test("no secret stands in state, in outputs or in any other file of the engine", async () => {
     const { values } = await secrets.store.read();

@@ -125,12 +125,14 @@ const primaryIpType = "hcloud:index/primaryIp:PrimaryIp";
  * than any number of a plan, so that a number in an input is recognised as an id.
  */
 const created = (
-  { type, inputs }: pulumi.runtime.MockResourceArgs,
+  { type, name, inputs }: pulumi.runtime.MockResourceArgs,
   ordinal: number,
   addresses: number,
 ): pulumi.runtime.MockResourceResult => {
   if (type.startsWith("cloudflare:")) return { id: ordinal.toString(16).padStart(32, "0"), state: inputs };
   const id = String(7_000_000 + ordinal);
+  if (type === "pulumi:index:Stash") return { id, state: { ...inputs, output: inputs.input } };
+  if (type === "command:remote:Command") return { id, state: { ...inputs, stdout: `printed by ${name}` } };
   return { id, state: { ...inputs, ...(type === primaryIpType ? { ipAddress: `192.0.2.${addresses}` } : {}) } };
 };
 

@@ -24,6 +24,10 @@ export type FakeMachines = {
   readonly forget: () => void;
   /** Commands on this address end with 1 from now on; null lifts that. */
   readonly failAt: (host: string | null) => void;
+  /** Gives this address another host key, as a machine has that was rebuilt: it is not in service, nor is anything on it. */
+  readonly rebuild: (host: string) => void;
+  /** Public host key of this address. */
+  readonly hostKeyOf: (host: string) => string;
   /** Addresses that were dialled from outside; the others were reached through a jump host. */
   readonly dialled: () => ReadonlySet<string>;
 };
@@ -32,13 +36,14 @@ class Machine {
   /** Set once secrets were delivered. */
   #inService: boolean = false;
   readonly server: Server;
+  readonly hostKey: string;
   readonly #host: string;
   readonly #note: (note: Note) => void;
   readonly #fails: () => boolean;
 
   constructor(
     host: string,
-    hostKey: string,
+    hostKey: { readonly privateKey: string; readonly publicKey: string },
     note: (note: Note) => void,
     fails: () => boolean,
     forward: (host: string, stream: Duplex) => void,
@@ -46,7 +51,8 @@ class Machine {
     this.#host = host;
     this.#note = note;
     this.#fails = fails;
-    this.server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => this.#serve(client, forward));
+    this.hostKey = hostKey.publicKey.split(" ").slice(0, 2).join(" ");
+    this.server = new ssh2.Server({ hostKeys: [hostKey.privateKey] }, (client) => this.#serve(client, forward));
   }
 
   #serve(client: Connection, forward: (host: string, stream: Duplex) => void): void {
@@ -71,6 +77,7 @@ class Machine {
         const failed = this.#fails();
         this.#inService ||= !failed && stdin !== "";
         this.#note({ kind: "run", host: this.#host, command, stdin });
+        channel.write(command.includes("/etc/ssh/ssh_host_ed25519_key.pub") ? `${this.hostKey}\n` : "");
         channel.stderr.write(failed ? "it did not work\n" : "");
         channel.exit(failed ? 1 : 0);
         channel.end();
@@ -109,25 +116,25 @@ class Machine {
 /** Starts the notes; everything ends with the test. */
 export async function startFakeMachines(t: Pick<TestContext, "after">): Promise<FakeMachines> {
   const folder = mkdtempSync(join(tmpdir(), "chitlaq-fake-"));
-  const hostKey = createSshKey("host").privateKey;
   const machines = new Map<string, Machine>();
   const dialled = new Set<string>();
   const sockets = new Set<Socket>();
   let notes: Note[] = [];
   let failing: string | null = null;
-  const serverOf = (host: string): Server => {
+  const machineAt = (host: string): Machine => {
     const known = machines.get(host);
-    if (known !== undefined) return known.server;
+    if (known !== undefined) return known;
     const machine = new Machine(
       host,
-      hostKey,
+      createSshKey("host"),
       (note) => notes.push(note),
       () => failing === host,
       (to, stream) => serverOf(to).injectSocket(stream as Socket),
     );
     machines.set(host, machine);
-    return machine.server;
+    return machine;
   };
+  const serverOf = (host: string): Server => machineAt(host).server;
   const entrance = createServer((socket) => {
     sockets.add(socket);
     socket.on("error", () => undefined);
@@ -155,6 +162,8 @@ export async function startFakeMachines(t: Pick<TestContext, "after">): Promise<
     failAt: (host) => {
       failing = host;
     },
+    rebuild: (host) => void machines.delete(host),
+    hostKeyOf: (host) => machineAt(host).hostKey,
     dialled: () => dialled,
   };
 }

@@ -88,7 +88,8 @@ export async function startSshd(t: Pick<TestContext, "after">, options: SshServe
   t.after(async () => {
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
-    rmSync(folder, { recursive: true, force: true });
+    // One that was hung up on may still write its log.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   });
   return {
     port: (server.address() as AddressInfo).port,

@@ -2,7 +2,7 @@
 
 import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
-import ssh2, { type Client, type ConnectConfig } from "ssh2";
+import ssh2, { type Client, type ConnectConfig, type ParsedKey, type ServerHostKeyAlgorithm } from "ssh2";
 import type { Environment } from "../core/spec.ts";
 import type { Connection, Endpoint } from "./connection.ts";
 import { dial, ForbiddenDestination } from "./dial.ts";
@@ -12,13 +12,28 @@ class Misdescribed extends Error {}
 
 export type Shell = { readonly client: Client; close(): void };
 
-const hostKeyOf = (endpoint: Endpoint, expected: string): Buffer => {
-  const parsed = ssh2.utils.parseKey(expected);
-  const key = Array.isArray(parsed) ? parsed[0] : parsed;
-  if (key === undefined || key instanceof Error) {
+/** Words of one line, where quotes keep spaces together. */
+const words = /(?:"(?:\\"|[^"])*"|[^\s"])+/g;
+
+/** The first key among lines in the form of authorized_keys, with or without options (golang.org/x/crypto, ssh.ParseAuthorizedKey). */
+const authorizedKey = (text: string): ParsedKey | undefined => {
+  for (const line of text.split("\n")) {
+    if (line.trim().startsWith("#")) continue;
+    const [first = "", second = "", third = ""] = line.match(words) ?? [];
+    for (const candidate of [`${first} ${second}`, `${second} ${third}`]) {
+      const parsed = ssh2.utils.parseKey(candidate);
+      if (!(parsed instanceof Error)) return parsed;
+    }
+  }
+  return undefined;
+};
+
+const hostKeyOf = (endpoint: Endpoint, expected: string): ParsedKey => {
+  const key = authorizedKey(expected);
+  if (key === undefined) {
     throw new Misdescribed(`${endpoint.host}: hostKey is no public key in the form of authorized_keys`);
   }
-  return key.getPublicSSH();
+  return key;
 };
 
 const credentials = (endpoint: Endpoint, environment: Environment): ConnectConfig => {
@@ -37,7 +52,11 @@ const verifier = (endpoint: Endpoint): ConnectConfig => {
     return {};
   }
   const expected = hostKeyOf(endpoint, endpoint.hostKey);
-  return { hostVerifier: (key: Buffer) => key.equals(expected) };
+  return {
+    // The official plugin asks for keys of this type only, so that a server with several shows the one to compare.
+    algorithms: { serverHostKey: [expected.type as ServerHostKeyAlgorithm] },
+    hostVerifier: (key: Buffer) => key.equals(expected.getPublicSSH()),
+  };
 };
 
 /** Logs in over `sock`, which belongs to the client from then on. */

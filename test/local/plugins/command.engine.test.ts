@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { it, type TestContext } from "node:test";
 import type { CloudEndpoints } from "../../../cli/local/cloud.ts";
+import { createSshKey } from "../../../cli/secrets/keys.ts";
 import { createProject, type PulumiProject } from "../../support/pulumi.ts";
 import { type SshServer, sshdMissing, startSshd } from "../../support/sshd.ts";
 
@@ -120,6 +121,24 @@ it("keeps what is secret out of state, logs and output, also when a command fail
   say({ update: undefined });
   await project.up();
   assert.deepEqual(log(), [`one ${secret}`, `two ${secret}`]);
+});
+
+it("hands nothing to a server that shows another host key than the expected one", { skip }, async (t) => {
+  const server = await startSshd(t);
+  const { project, folder, say, log } = await setUp(t, server);
+  const { port, user, privateKey } = server;
+  const connection = { host: "127.0.0.1", port, user, privateKey, dialErrorLimit: 0 };
+  say({ connection: { ...connection, hostKey: createSshKey("other").publicKey } });
+  const refused = await project.run(["up", "--yes", "--skip-preview", "--stack", project.stack]);
+  assert.notEqual(refused.code, 0);
+  assert.match(refused.stdout, /127\.0\.0\.1: Host denied \(verification failed\)/);
+  assert.deepEqual([readdirSync(folder), server.logins()], [[], 0]);
+  say({ connection: { ...connection, hostKey: server.hostKey } });
+  await project.up();
+  assert.deepEqual(log(), [`one ${secret}`]);
+  const before = server.logins();
+  await project.up({ args: ["--expect-no-changes"] });
+  assert.equal(server.logins(), before);
 });
 
 it("says what it is, and refuses a machine that is not local", { skip }, async (t) => {

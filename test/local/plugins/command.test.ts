@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -122,11 +123,47 @@ describe("a connection", { skip }, () => {
     await assert.rejects(attempt(await startSshd(t, options), { dialErrorLimit: 1 }), /after 2 failed attempts/);
   });
 
-  it("is refused by a server with another host key than the expected one", async (t) => {
+  it("is refused by a server with another host key than the expected one, and nothing is sent there", async (t) => {
     const [server, other] = [await startSshd(t), await startSshd(t)];
     assert.equal((await attempt(server, { hostKey: server.hostKey })).stdout, "in");
-    await assert.rejects(attempt(server, { hostKey: other.hostKey }), /verification failed/);
+    await assert.rejects(
+      attempt(server, { hostKey: other.hostKey }),
+      /127\.0\.0\.1: Host denied \(verification failed\)/,
+    );
     assert.equal(server.logins(), 1);
+  });
+
+  it("is refused by a jump host with another host key, before anything goes through it", async (t) => {
+    const [jump, target] = [await startSshd(t), await startSshd(t)];
+    const through = (hostKey: string) =>
+      attempt(target, { hostKey: target.hostKey, proxy: { ...loginAt(jump), hostKey } });
+    assert.equal((await through(jump.hostKey)).stdout, "in");
+    await assert.rejects(through(target.hostKey), /verification failed/);
+    assert.deepEqual([jump.logins(), jump.forwards().length, target.logins()], [1, 1, 1]);
+    await assert.rejects(attempt(target, { hostKey: jump.hostKey, proxy: loginAt(jump) }), /verification failed/);
+    assert.equal(target.logins(), 1);
+  });
+
+  it("asks a server that has several keys for one of the expected type", async (t) => {
+    const folder = folderOf(t);
+    const made = spawnSync("ssh-keygen", ["-q", "-t", "ecdsa", "-N", "", "-f", join(folder, "ecdsa")]);
+    assert.equal(made.status, 0);
+    const server = await startSshd(t, { config: [`HostKey ${join(folder, "ecdsa")}`] });
+    const ecdsa = readFileSync(join(folder, "ecdsa.pub"), "utf8");
+    assert.equal((await attempt(server, { hostKey: ecdsa })).stdout, "in");
+    assert.equal((await attempt(server, { hostKey: server.hostKey })).stdout, "in");
+    await assert.rejects(attempt(await startSshd(t), { hostKey: ecdsa }), /no matching host key format/);
+  });
+
+  it("takes an expected host key as authorized_keys has it, and nothing else", async (t) => {
+    const server = await startSshd(t);
+    const bare = server.hostKey.split(" ").slice(0, 2).join(" ");
+    for (const hostKey of [bare, `${bare} a comment`, `# known\n\n${bare}\n`, `command="say \\"no\\" now" ${bare}`]) {
+      assert.equal((await attempt(server, { hostKey })).stdout, "in", hostKey);
+    }
+    for (const hostKey of ["", "SHA256:abc", bare.split(" ")[1] ?? "", server.privateKey]) {
+      await assert.rejects(attempt(server, { hostKey }), /hostKey is no public key in the form of authorized_keys/);
+    }
   });
 
   it("needs a key the server knows, and never shows one that it cannot read", async (t) => {
