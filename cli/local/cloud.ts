@@ -33,13 +33,16 @@ export function lastEndpoints(stateDir: string): CloudEndpoints | undefined {
   return parsed.success ? parsed.data : undefined;
 }
 
+/** With machines that boot, the cloud shares its processors with all of them. */
+const answerMs = 20_000;
+
 /** True when the cloud that wrote `endpoints` answers on its port with its token: the process id may be another's. */
 async function answers(endpoints: CloudEndpoints): Promise<boolean> {
   if (!isAlive(endpoints.pid)) return false;
   try {
     const response = await fetch(controlUrl(endpoints.hetzner.endpoint, "clock"), {
       headers: { authorization: `Bearer ${endpoints.hetzner.token}` },
-      signal: AbortSignal.timeout(5000),
+      signal: AbortSignal.timeout(answerMs),
     });
     return response.ok;
   } catch {
@@ -82,7 +85,8 @@ const cloudArguments = (start: CloudStart): readonly string[] => [
   ...(start.parentPid === undefined ? [] : ["--parent-pid", String(start.parentPid)]),
 ];
 
-const startSeconds = 30;
+/** Those that have machines clear up first, one cloud of the host after the other, and restore disks. */
+const startSeconds = { api: 30, machines: 120 } as const;
 
 const shownLines = 20;
 
@@ -102,6 +106,7 @@ export async function startCloud(start: CloudStart): Promise<CloudEndpoints> {
   });
   closeSync(log);
   await once(child, "spawn");
+  const seconds = startSeconds[start.machines ? "machines" : "api"];
   const pid = child.pid ?? 0;
   const look = async (): Promise<CloudEndpoints | "ended" | undefined> => {
     if (child.exitCode !== null || child.signalCode !== null) return "ended";
@@ -109,12 +114,12 @@ export async function startCloud(start: CloudStart): Promise<CloudEndpoints> {
     return found?.pid === pid && (await answers(found)) ? found : undefined;
   };
   try {
-    const ready = await until(look, { everyMs: 30, timeoutMs: startSeconds * 1000 }, start.signal);
+    const ready = await until(look, { everyMs: 30, timeoutMs: seconds * 1000 }, start.signal);
     if (ready !== undefined && ready !== "ended") {
       child.unref();
       return ready;
     }
-    const what = ready === "ended" ? "ended at once" : `was not ready after ${startSeconds} s`;
+    const what = ready === "ended" ? "ended at once" : `was not ready after ${seconds} s`;
     throw new Fault(`The local cloud ${what}:\n${linesSince(start.logFile, logStart)}`, [
       `look into ${start.logFile}, or start afresh with \`./chitlaq local reset\``,
     ]);

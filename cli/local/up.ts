@@ -35,6 +35,12 @@ async function bringUp(local: Local, stack: string, progress: Progress): Promise
   }
 }
 
+/** k3s is fetched from its releases, and machines find nothing of the real internet but Debian's mirrors. */
+const noK3s = (machines: boolean): string =>
+  machines
+    ? "k3s comes from github.com, which these machines do not reach: theirs will not get ready."
+    : "Servers are not booted, only the APIs answer: k3s comes from github.com, which machines of this host do not reach.";
+
 /** Holds the instance against a second `local up`, which would fight over the stack and its recovery. */
 export async function alone<T>(instance: Instance, work: () => Promise<T>): Promise<T> {
   const lock = tryLock(join(instance.dir, "run.lock"));
@@ -62,9 +68,12 @@ export async function localUp(
   await alone(instance, async () => {
     syncProject(instance, repoRoot);
     const plan = await planOf(instance, stack);
-    await withLocal(instance, progress, options, async (local) => {
+    const needsDownload = plan.machines.some(({ role }) => role === "k3s-server");
+    const machines = needsDownload ? (options.machines ?? "kept") : options.machines;
+    await withLocal(instance, progress, { machines }, async (local) => {
       progress.say(describeToolchain(local.toolchain));
-      if (!local.endpoints.machines && options.machines !== false) progress.say(await apiOnlyReason(instance));
+      if (needsDownload && options.machines !== false) progress.say(noK3s(local.endpoints.machines));
+      else if (!local.endpoints.machines && options.machines !== false) progress.say(await apiOnlyReason(instance));
       await seedZone(local.endpoints.cloudflare, { name: plan.edge.zone, plan: plan.edge.plan }, interruption);
       await bringUp(local, stack, progress);
       await printStack(await stackOutputs(local, stack), { stack, json: options.json, instance, local });

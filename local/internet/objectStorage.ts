@@ -36,7 +36,7 @@ export type ObjectStorageOptions = {
 
 type Accounts = { readonly accessAccounts: Readonly<Record<string, unknown>> };
 
-const startTimeoutMs = 10_000;
+const startTimeoutMs = 60_000;
 
 const readAccounts = (file: string): Accounts =>
   existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Accounts) : { accessAccounts: {} };

@@ -30,7 +30,8 @@ export type BootOptions = {
 
 const here = import.meta.dirname;
 const rebootCode = 133;
-const leaderTimeoutMs = 10_000;
+/** Usually a fraction of a second; on a small host where another cloud boots, many. */
+const leaderTimeoutMs = 60_000;
 
 /** Capabilities a machine must not have although nspawn grants them or root has them: the clock is the host's. */
 export const withoutClock = ["setpriv", "--bounding-set", "-sys_time"] as const;

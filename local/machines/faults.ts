@@ -3,7 +3,7 @@ import { execIn, runAt } from "./access.ts";
 import { isAlive } from "./environment.ts";
 import type { EnvironmentState, MachineState } from "./state.ts";
 
-const goneTimeoutMs = 10_000;
+const goneTimeoutMs = 30_000;
 
 const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(", ");
 

