@@ -27,3 +27,5 @@ fi
 put_file /etc/chitlaq/rendered/pgbouncer-users.txt 0640 root postgres <<EOT
 "chitlaq" "$(secret postgres-app-password)"
 EOT
+# It comes with the first delivery, when nothing runs that could need it.
+[[ ! -x /usr/local/lib/chitlaq/database-settings ]] || /usr/local/lib/chitlaq/database-settings

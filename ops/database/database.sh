@@ -39,6 +39,6 @@ as_postgres /usr/local/lib/chitlaq/database-roles
 if [[ $PATRONI == yes ]]; then
   change_passwords | as_postgres psql -Xq --set=ON_ERROR_STOP=1 -h /var/run/postgresql postgres
   # Compares with what is stored and writes only a difference.
-  as_postgres patronictl -c /etc/patroni/config.yml edit-config --quiet --force --apply /etc/chitlaq/patroni-dcs.json >/dev/null
+  as_postgres patronictl -c /etc/patroni/config.yml edit-config --quiet --force --replace /etc/chitlaq/patroni-dcs.json >/dev/null
 fi
 /usr/local/sbin/chitlaq-backup ensure

@@ -20,6 +20,11 @@ it("phase 1 on a booted machine", { skip }, async (t) => {
   await t.test("everything is delivered, and a second update changes nothing", async () => {
     assert.doesNotMatch(await sh("chitlaq-health"), /failed/);
     assert.equal(await sh("chitlaq-secrets status | grep -c missing || true"), "0");
+    assert.equal(
+      await sh("journalctl -u valkey-server | grep -ci oom || true"),
+      "0",
+      "Valkey may set its children's score",
+    );
     await nothingToDo();
   });
 
@@ -74,8 +79,15 @@ it("phase 1 on a booted machine", { skip }, async (t) => {
         const { longestGapSeconds } = await probe.stop();
         u.diagnostic(`${serverType}: ${longestGapSeconds.toFixed(1)} s without an answer`);
         assert.ok(longestGapSeconds > 0 && longestGapSeconds < 120, `${longestGapSeconds} s`);
-        assert.equal(await starts("shut down"), clean + 1, "PostgreSQL was stopped in order");
+        const stops = (await starts("shut down")) - clean;
+        assert.equal(stops, 2, "PostgreSQL was stopped in order, with the machine and for its new settings");
         assert.equal(await starts("interrupted"), 0, "and had nothing to recover");
+        const tuning = (await stage.plan()).services.database.members[0]?.tuning;
+        assert.equal(
+          await stage.sql(server, "SELECT setting::int / 128 FROM pg_settings WHERE name = 'shared_buffers'"),
+          String(tuning?.sharedBuffersMiB),
+        );
+        assert.equal(await stage.sql(server, "SHOW max_connections"), String(tuning?.maxConnections));
         assert.equal(stage.machine(server).publicIpv4, address);
         assert.equal(await sh("cat /etc/machine-id; findmnt -no SOURCE /var/lib/postgresql"), disk);
         assert.equal(await person.read(post), "still here");

@@ -1,6 +1,6 @@
 /** Which test file belongs to which tier. */
 import { globSync } from "node:fs";
-import { join, sep } from "node:path";
+import { dirname, join, sep } from "node:path";
 
 /**
  * `quick`: no engine, no machines. `engine`: the real Pulumi CLI on the local cloud. `machines`: booted servers; needs
@@ -31,9 +31,13 @@ export function findTestFiles(root: string, filters: readonly string[] = []): re
  */
 const timed: readonly string[] = ["test/machines/failover.test.ts", "test/machines/service.test.ts"];
 
-/** Files in batches: those of a batch may run side by side, one batch after the other. */
+/** Whole platforms take longest: the last file to end shall not be the one that began last. */
+const isPlatform = (file: string): boolean => dirname(file).split(sep).join("/") === "test/machines";
+
+/** Files in batches: those of a batch may run side by side, in this order, one batch after the other. */
 export function batches(files: readonly string[]): readonly (readonly string[])[] {
   const alone = files.filter((file) => timed.includes(file.split(sep).join("/")));
-  const together = files.filter((file) => !alone.includes(file));
+  const others = files.filter((file) => !alone.includes(file));
+  const together = [...others.filter(isPlatform), ...others.filter((file) => !isPlatform(file))];
   return [...alone.map((file) => [file]), ...(together.length > 0 ? [together] : [])];
 }

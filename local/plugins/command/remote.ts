@@ -6,14 +6,30 @@ import { connectionOf } from "./connection.ts";
 import { type Printed, Recorder, type Show } from "./output.ts";
 import { openShell } from "./ssh.ts";
 
-const openChannel = (client: Client, command: string, env: Job["environment"]): Promise<ClientChannel> =>
+type End = { readonly code?: number; readonly signal?: string };
+
+/**
+ * Starts the command. Its end is listened for at once: the answer to the start and the end of a quick command may come in one
+ * packet, and events are not kept for listeners that come later.
+ */
+const start = (
+  client: Client,
+  { command, environment }: Job,
+): Promise<{ readonly channel: ClientChannel; readonly ended: Promise<End> }> =>
   new Promise((resolve, reject) => {
-    client.exec(command, { env: { ...env } }, (failure, channel) => {
-      if (failure === undefined) {
-        resolve(channel);
-      } else {
+    client.exec(command, { env: { ...environment } }, (failure, channel) => {
+      if (failure !== undefined) {
         reject(failure);
+        return;
       }
+      const ended = new Promise<End>((close) => {
+        let end: End = {};
+        channel.once("exit", (code: number | null, signal?: string) => {
+          end = code === null ? { signal: signal ?? "" } : { code };
+        });
+        channel.once("close", () => close(end));
+      });
+      resolve({ channel, ended });
     });
   });
 
@@ -28,17 +44,10 @@ const describeEnd = (code: number | undefined, signal: string | undefined): stri
 };
 
 const runJob = async (client: Client, job: Job, show: Show): Promise<Printed> => {
-  const channel = await openChannel(client, job.command, job.environment);
+  const { channel, ended } = await start(client, job);
   const recorder = new Recorder(job.logging, show);
   channel.setEncoding("utf8").on("data", (text: string) => recorder.add("stdout", text));
   channel.stderr.setEncoding("utf8").on("data", (text: string) => recorder.add("stderr", text));
-  const ended = new Promise<{ readonly code?: number; readonly signal?: string }>((resolve) => {
-    let end = {};
-    channel.once("exit", (code: number | null, signal?: string) => {
-      end = code === null ? { signal: signal ?? "" } : { code };
-    });
-    channel.once("close", () => resolve(end));
-  });
   // A command that ends before it has read everything closes the channel; its exit status tells what happened.
   channel.on("error", () => undefined);
   channel.end(job.stdin);

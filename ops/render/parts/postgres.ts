@@ -95,6 +95,7 @@ export function postgresPart(plan: Plan, machine: Machine): Part | null {
       unitFile("chitlaq-heartbeat.service", asset("database/chitlaq-heartbeat.service")),
       unitFile("chitlaq-heartbeat.timer", asset("database/chitlaq-heartbeat.timer")),
       script(`${libraries}/activate.d/20-database`, "database/activate.sh"),
+      script(`${libraries}/database-settings`, "database/settings.sh", { stage: "late" }),
       ...poolerFiles(database, member.ip),
     ],
     units: [

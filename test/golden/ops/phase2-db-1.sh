@@ -1093,6 +1093,7 @@ fi
 put_file /etc/chitlaq/rendered/pgbouncer-users.txt 0640 root postgres <<EOT
 "chitlaq" "$(secret postgres-app-password)"
 EOT
+[[ ! -x /usr/local/lib/chitlaq/database-settings ]] || /usr/local/lib/chitlaq/database-settings
 END-OF-FILE
 
 put main 0755 root root none /usr/local/lib/chitlaq/archive-get <<'END-OF-FILE'
@@ -1156,7 +1157,7 @@ fi
 as_postgres /usr/local/lib/chitlaq/database-roles
 if [[ $PATRONI == yes ]]; then
   change_passwords | as_postgres psql -Xq --set=ON_ERROR_STOP=1 -h /var/run/postgresql postgres
-  as_postgres patronictl -c /etc/patroni/config.yml edit-config --quiet --force --apply /etc/chitlaq/patroni-dcs.json >/dev/null
+  as_postgres patronictl -c /etc/patroni/config.yml edit-config --quiet --force --replace /etc/chitlaq/patroni-dcs.json >/dev/null
 fi
 /usr/local/sbin/chitlaq-backup ensure
 END-OF-FILE
@@ -1199,6 +1200,49 @@ ALTER ROLE chitlaq SET idle_in_transaction_session_timeout = '30s';
 SQL
 } | run_psql "$connection"
 log "role and database chitlaq are in place"
+END-OF-FILE
+
+put late 0755 root root none /usr/local/lib/chitlaq/database-settings <<'END-OF-FILE'
+#!/bin/bash
+# Explained in ops/database/settings.sh.
+set -euo pipefail
+source /usr/local/lib/chitlaq/lib.sh
+source /etc/chitlaq/database.env
+source /etc/chitlaq/machine.env
+
+query() { runuser -u postgres -- psql -XAtqc "$1" -h /var/run/postgresql postgres; }
+patronictl_chitlaq() { runuser -u postgres -- patronictl -c /etc/patroni/config.yml "$@"; }
+is_pending() { [[ $(query 'SELECT count(*) FROM pg_settings WHERE pending_restart') != 0 ]]; }
+own_state() { jq -r --arg me "$MACHINE" '.[] | select(.Member == $me) | .State' <<<"$1"; }
+is_in_service() {
+  query 'SELECT 1' && { [[ $PATRONI == no ]] || own_state "$(patronictl_chitlaq list -f json)" | grep -qxE 'running|streaming'; }
+}
+
+query 'SELECT 1' >/dev/null 2>&1 || exit 0
+
+if [[ $PATRONI == yes ]]; then
+  [[ -n $(find /etc/patroni/config.yml /etc/chitlaq/patroni-dcs.json -mmin -2) ]] || exit 0
+  patronictl_chitlaq edit-config --quiet --force --replace /etc/chitlaq/patroni-dcs.json >/dev/null ||
+    log "the shared configuration is left to chitlaq-database"
+  for ((tenths = 0; tenths < 80; tenths++)); do
+    if is_pending; then break; fi
+    sleep 0.1
+  done
+fi
+is_pending || exit 0
+
+if [[ $PATRONI == yes ]]; then
+  members=$(patronictl_chitlaq list -f json)
+  if [[ $(jq -r --arg me "$MACHINE" 'any(.[]; .Member == $me and .Role == "Leader") and any(.[]; .Member != $me and .State == "streaming")' <<<"$members") == true ]]; then
+    log "settings wait for a restart of PostgreSQL, which leads"
+    exit 0
+  fi
+  patronictl_chitlaq restart "$(jq -r '.[0].Cluster' <<<"$members")" "$MACHINE" --force >/dev/null
+else
+  systemctl restart postgresql@17-main.service
+fi
+wait_for 120 "PostgreSQL to be in service again" is_in_service
+log "PostgreSQL has its new settings"
 END-OF-FILE
 
 put main 0755 root root none /usr/local/lib/chitlaq/etcd-join <<'END-OF-FILE'
@@ -2176,11 +2220,29 @@ done
 [[ $agreed == yes ]] || fail "this replaces $DATA_DIRECTORY; add --yes"
 
 as_postgres() { runuser -u postgres -- "$@"; }
-patronictl_chitlaq() { as_postgres patronictl -c /etc/patroni/config.yml "$@"; }
 bin=/usr/lib/postgresql/17/bin
 
+others_are_stopped() {
+  members=$(as_postgres timeout 30 patronictl -c /etc/patroni/config.yml list -f json 2>/dev/null) &&
+    others=$(jq -r --arg self "$MACHINE" \
+      '[.[] | select(.Member != $self and (.Role == "Leader" or .State != "stopped")) | .Member] | join(", ")' <<<"$members") &&
+    [[ -z $others ]]
+}
+
+alone_in_the_cluster() {
+  local members='' others='' end=$((SECONDS + 45))
+  until others_are_stopped; do
+    ((SECONDS < end)) || break
+    sleep 1
+  done
+  [[ -n $members ]] || fail "the cluster's store (etcd) does not answer, so nobody can tell whether another member runs;" \
+    "bring its majority back, or when that is lost for good: chitlaq-etcd-reset --yes on the voter that is left"
+  [[ -z $others ]] || fail "$others runs; stop it first: systemctl stop patroni.service"
+}
+
 [[ -f /etc/pgbackrest/conf.d/secrets.conf ]] || fail "the secrets are not delivered yet; see chitlaq-secrets status"
-systemctl stop chitlaq-database.service
+if [[ $PATRONI == yes ]]; then alone_in_the_cluster; fi
+systemctl stop chitlaq-database.service 'chitlaq-backup@*.service'
 if [[ $PATRONI == yes ]]; then
   systemctl stop patroni.service
   [[ ! -f $DATA_DIRECTORY/postmaster.pid ]] || as_postgres "$bin/pg_ctl" -D "$DATA_DIRECTORY" -m fast -w stop || true
@@ -2199,7 +2261,8 @@ arguments=(--stanza=chitlaq)
 as_postgres pgbackrest "${arguments[@]}" restore
 
 if [[ $PATRONI == yes ]]; then
-  printf '%s\nYes I am aware\n' chitlaq | patronictl_chitlaq remove chitlaq >/dev/null || true
+  printf '%s\nYes I am aware\n' chitlaq | as_postgres patronictl -c /etc/patroni/config.yml remove chitlaq >/dev/null ||
+    fail "the cluster's store (etcd) did not give up the old cluster; run this again when it answers"
   as_postgres "$bin/pg_ctl" -D "$DATA_DIRECTORY" -w -t 14400 -l /var/log/postgresql/restore.log \
     -o "-c listen_addresses= -c unix_socket_directories=/var/run/postgresql -c archive_mode=off \
     -c hba_file=/etc/chitlaq/postgresql/restore_hba.conf -c ssl=off" start >/dev/null
@@ -2213,6 +2276,10 @@ fi
 systemctl restart --no-block chitlaq-database.service
 primary() { [[ $(as_postgres psql -XAtqc 'SELECT pg_is_in_recovery()' -h /var/run/postgresql postgres) == f ]]; }
 wait_for 14400 "the restored database to accept writes" primary
+for history in "$DATA_DIRECTORY"/pg_wal/*.history; do
+  [[ ! -f $history ]] || as_postgres pgbackrest --stanza=chitlaq --no-archive-async archive-push "$history"
+done
+systemctl start --no-block chitlaq-backup@full.service
 log "restored; the former data is in $DATA_DIRECTORY.before-restore until you remove it"
 END-OF-FILE
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -49,6 +50,33 @@ const folderOf = (t: TestContext): string => {
   return folder;
 };
 
+/** A way to the port on which answers arrive together, a few times a second. */
+const collecting = async (t: TestContext, port: number): Promise<number> => {
+  const way = createServer((socket) => {
+    const far = connect(port, "127.0.0.1");
+    let waiting: Buffer[] = [];
+    const timer = setInterval(() => {
+      if (waiting.length > 0) socket.write(Buffer.concat(waiting));
+      waiting = [];
+    }, 150);
+    far.on("data", (data: Buffer) => void waiting.push(data));
+    far.on("error", () => socket.destroy()).on("close", () => socket.end(Buffer.concat(waiting)));
+    socket.on("data", (data) => far.write(data));
+    socket
+      .on("error", () => far.destroy())
+      .on("close", () => {
+        clearInterval(timer);
+        far.destroy();
+      });
+  });
+  way.listen(0, "127.0.0.1");
+  await once(way, "listening");
+  t.after(() => way.close());
+  const address = way.address();
+  assert.ok(typeof address === "object" && address !== null);
+  return address.port;
+};
+
 describe("a remote command", { skip }, () => {
   it("gets its standard input, and its output comes back without the last line break", async (t) => {
     const server = await startSshd(t);
@@ -84,6 +112,15 @@ describe("a remote command", { skip }, () => {
       runRemotely(client, { connection: loginAt(server) }, job("kill -9 $$")),
       /Process exited with status 128 from signal KILL/,
     );
+  });
+
+  it("is told apart from a lost one when it ends before anybody looks: start and end come in one packet", async (t) => {
+    const server = await startSshd(t);
+    const { client } = clientWith();
+    const port = await collecting(t, server.port);
+    const connection = { ...loginAt(server), port };
+    await runRemotely(client, { connection }, job("exit 0", { stdin: "nobody reads this" }));
+    await assert.rejects(runRemotely(client, { connection }, job("exit 3")), /Process exited with status 3/);
   });
 
   it("gets variables the server accepts, and refuses to run without one it does not", async (t) => {
