@@ -12,7 +12,7 @@ const serverArgument = ["<server>", "a server's name, short (db-1) or full (chit
 function registerLooking(local: Command): void {
   local
     .command("ssh")
-    .description("a root shell in a machine, or one command: local ssh db-1 -- patronictl list")
+    .description("a root shell in a machine, or one command: local ssh db-1 -- chitlaq-health")
     .argument(...serverArgument)
     .argument("[command...]", "command to run, after --")
     .option("-i, --identity <file>", "log in through sshd with this private key; left out: enter from the host")

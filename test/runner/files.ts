@@ -26,10 +26,10 @@ export function findTestFiles(root: string, filters: readonly string[] = []): re
 }
 
 /**
- * Files of the machine tier that hold booted machines to a number of seconds. They run alone; the others mostly wait for
- * machines, and run side by side.
+ * Files of the machine tier that count requests which a busy host would lose too. They run alone; the others mostly wait for
+ * machines or leases, and run side by side.
  */
-const timed: readonly string[] = ["test/machines/failover.test.ts", "test/machines/service.test.ts"];
+const timed: readonly string[] = ["test/machines/service.test.ts"];
 
 /** Whole platforms take longest: the last file to end shall not be the one that began last. */
 const isPlatform = (file: string): boolean => dirname(file).split(sep).join("/") === "test/machines";

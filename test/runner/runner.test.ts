@@ -139,7 +139,7 @@ test("files that measure run before the others and alone, and they exist", () =>
   const groups = batches(files);
   const alone = groups.slice(0, -1);
   assert.ok(alone.every((group) => group.length === 1 && group.every((file) => tierOf(file) === "machines")));
-  assert.deepEqual(alone.flat(), ["test/machines/failover.test.ts", "test/machines/service.test.ts"]);
+  assert.deepEqual(alone.flat(), ["test/machines/service.test.ts"]);
   assert.deepEqual(groups.flat().toSorted(), [...files]);
   assert.deepEqual(batches([]), []);
 });
