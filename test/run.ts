@@ -18,8 +18,8 @@ import { runFile } from "./runner/run-file.ts";
 /** Seconds a file may take. Quick files take seconds; the limit is for the ones that hang. */
 const limits = { quick: 180, engine: 900, machines: 3600 } as const satisfies Record<Tier, number>;
 
-/** Files at a time. Two platforms of booted machines take about 6 GiB. */
-const concurrency = { quick: availableParallelism(), engine: Math.min(2, availableParallelism()), machines: 2 };
+/** Files at a time. Machines mostly wait: three platforms keep two cores busy, and take about 10 GiB. */
+const concurrency = { quick: availableParallelism(), engine: Math.min(2, availableParallelism()), machines: 3 };
 
 /** Booting machines takes root and many minutes, so that tier is asked for: `--machines` or `--tier machines`. */
 const usual: readonly Tier[] = ["quick", "engine"];

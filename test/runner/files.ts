@@ -26,18 +26,18 @@ export function findTestFiles(root: string, filters: readonly string[] = []): re
 }
 
 /**
- * Files of the machine tier that count requests which a busy host would lose too. They run alone; the others mostly wait for
- * machines or leases, and run side by side.
+ * Files of the machine tier that count seconds and lost requests, which a busy host would add to. They run before the others,
+ * which fill the host.
  */
-const timed: readonly string[] = ["test/machines/service.test.ts"];
+const timed: readonly string[] = ["test/machines/failover.test.ts", "test/machines/service.test.ts"];
 
 /** Whole platforms take longest: the last file to end shall not be the one that began last. */
 const isPlatform = (file: string): boolean => dirname(file).split(sep).join("/") === "test/machines";
 
 /** Files in batches: those of a batch may run side by side, in this order, one batch after the other. */
 export function batches(files: readonly string[]): readonly (readonly string[])[] {
-  const alone = files.filter((file) => timed.includes(file.split(sep).join("/")));
-  const others = files.filter((file) => !alone.includes(file));
-  const together = [...others.filter(isPlatform), ...others.filter((file) => !isPlatform(file))];
-  return [...alone.map((file) => [file]), ...(together.length > 0 ? [together] : [])];
+  const first = files.filter((file) => timed.includes(file.split(sep).join("/")));
+  const others = files.filter((file) => !first.includes(file));
+  const ordered = [...others.filter(isPlatform), ...others.filter((file) => !isPlatform(file))];
+  return [first, ordered].filter((batch) => batch.length > 0);
 }
