@@ -52,7 +52,7 @@ export function buildMachines(request: MachinesRequest): {
         profile,
         typeChoice: answer.choice,
         orderedAt: group.request.orderedAt ?? null,
-        keepDisk: request.config.phase === 1 && request.config.server.keepDisk,
+        keepDisk: request.config.phase === 1 ? request.config.server.keepDisk : group.role === "database",
         providerBackups: statefulRoles.includes(group.role) && (request.config.backups.provider ?? phase === 1),
       });
     }

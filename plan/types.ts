@@ -55,14 +55,17 @@ export type Machine = {
   readonly serverType: string;
   readonly vcpu: number;
   readonly memoryGiB: number;
-  /** Disk of the machine itself; in phase 1 the kept disk, not the type's. */
+  /** Disk of the machine itself: the type's, in phase 1 the kept one. */
   readonly diskGiB: number;
   readonly cpu: CpuKind;
   readonly profile: Profile;
   readonly typeChoice: TypeChoice;
   /** Day of the order that decides the price; null means today's price. */
   readonly orderedAt: string | null;
-  /** Keep the disk when the type changes (phase 1). */
+  /**
+   * Keep the disk when the type changes, so that the way back stays open: phase 1's server, and databases, whose data lies on
+   * a volume.
+   */
   readonly keepDisk: boolean;
   /** Name of the subnet in {@link NetworkPlan}. */
   readonly subnet: string;

@@ -59,13 +59,19 @@ function dataReplaced({ base, changes }: Compared): readonly Warning[] {
   });
 }
 
+/** A database keeps the disk of the type it was made as, which no plan remembers; phase 1's server names it in its config. */
+const shrinks = (before: SnapshotMachine, after: SnapshotMachine): string =>
+  before.keepDisk && before.role === "database"
+    ? `${after.name} keeps the disk it was made with: when that has more than ${after.typeDiskGiB} GB, Hetzner refuses ${after.serverType}`
+    : `${after.name} has a disk of ${before.diskGiB} GB and ${after.serverType} only ${after.typeDiskGiB}: a disk never shrinks, Hetzner refuses the change`;
+
 function diskShrinks(compared: Compared): readonly Warning[] {
   const machines = pairsOf(compared)
     .filter(({ before, after }) => after.typeDiskGiB < before.diskGiB && before.serverType !== after.serverType)
     .map(({ before, after }) => ({
       kind: "disk-shrinks" as const,
       subject: after.name,
-      message: `${after.name} has a disk of ${before.diskGiB} GB and ${after.serverType} only ${after.typeDiskGiB}: a disk never shrinks, Hetzner refuses the change`,
+      message: shrinks(before, after),
     }));
   const volumes = compared.base.volumes.flatMap((before) => {
     const after = compared.head.volumes.find((volume) => volume.name === before.name);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Brings changed settings into force that PostgreSQL reads only when it starts, such as its buffers. A member that leads
-# while another follows is left to its own delivery, which hands the lead over first.
+# while another follows hands the lead over first.
 set -euo pipefail
 source /usr/local/lib/chitlaq/lib.sh
 source /etc/chitlaq/database.env
@@ -10,6 +10,10 @@ query() { runuser -u postgres -- psql -XAtqc "$1" -h /var/run/postgresql postgre
 patronictl_chitlaq() { runuser -u postgres -- patronictl -c /etc/patroni/config.yml "$@"; }
 is_pending() { [[ $(query 'SELECT count(*) FROM pg_settings WHERE pending_restart') != 0 ]]; }
 own_state() { jq -r --arg me "$MACHINE" '.[] | select(.Member == $me) | .State' <<<"$1"; }
+leads_others() {
+  members=$(patronictl_chitlaq list -f json)
+  [[ $(jq -r --arg me "$MACHINE" 'any(.[]; .Member == $me and .Role == "Leader") and any(.[]; .Member != $me and .State == "streaming")' <<<"$members") == true ]]
+}
 is_in_service() {
   query 'SELECT 1' && { [[ $PATRONI == no ]] || own_state "$(patronictl_chitlaq list -f json)" | grep -qxE 'running|streaming'; }
 }
@@ -30,8 +34,9 @@ fi
 is_pending || exit 0
 
 if [[ $PATRONI == yes ]]; then
-  members=$(patronictl_chitlaq list -f json)
-  if [[ $(jq -r --arg me "$MACHINE" 'any(.[]; .Member == $me and .Role == "Leader") and any(.[]; .Member != $me and .State == "streaming")' <<<"$members") == true ]]; then
+  # A standby that was away when this member was to step aside is back by now.
+  if leads_others; then "$(dirname "$0")/hand-over" 60; fi
+  if leads_others; then
     log "settings wait for a restart of PostgreSQL, which leads"
     exit 0
   fi

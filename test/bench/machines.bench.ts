@@ -2,7 +2,7 @@
 import { bootAll, type Host, startCloud } from "../local/machines/support.ts";
 import { backTo, loseDatabases, loseServer } from "../machines/disaster.ts";
 import { failLeader, failures, switchLeader } from "../machines/failures.ts";
-import { lostSeconds, makeHistory } from "../machines/history.ts";
+import { assertArchived, makeHistory } from "../machines/history.ts";
 import { openStage, type Phase, preparedStage, skip } from "../machines/stage.ts";
 import type { Written } from "../machines/writer.ts";
 import { slo } from "../../plan/capacity.ts";
@@ -121,9 +121,9 @@ async function restoreRows(cleanup: Cleanup, phase: Phase): Promise<readonly Row
   const server = phase === "phase1" ? "server-1" : "db-1";
   const history = await makeHistory(stage, phase === "phase1" ? server : ((await stage.leader()) ?? server));
   const recovery = await inRounds(async () => {
-    const seconds = phase === "phase1" ? await loseServer(stage) : (await loseDatabases(stage)).serviceSeconds;
-    await lostSeconds(stage, server, history);
-    return seconds;
+    const { serviceSeconds } = await (phase === "phase1" ? loseServer(stage) : loseDatabases(stage));
+    await assertArchived(stage, server, history);
+    return serviceSeconds;
   });
   const moment = await inRounds(() => backTo(stage, history.target));
   const goal = `≤ ${slo.rtoHours} h`;

@@ -187,6 +187,11 @@ test("disks and volumes that would have to shrink are named", () => {
     messages(disk, "disk-shrinks")[0]?.startsWith("api-1 has a disk of 240 GB and ccx23 only 160"),
     true,
   );
+  const kept = diff(phase2({ database: { serverType: "ccx43" } }), phase2({ database: { serverType: "ccx33" } }));
+  assert.equal(
+    messages(kept, "disk-shrinks")[0],
+    "db-1 keeps the disk it was made with: when that has more than 240 GB, Hetzner refuses ccx33",
+  );
 });
 
 test("crossing the budget is a warning, being over it already is not", () => {

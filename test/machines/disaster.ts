@@ -5,6 +5,7 @@ import { openInternetClient } from "../../local/internet/client.ts";
 import { archive } from "./history.ts";
 import { registerPerson } from "./person.ts";
 import { type Stage, waitFor } from "./stage.ts";
+import { type Loss, startWriter } from "./writer.ts";
 
 type Body = { readonly [key: string]: unknown };
 
@@ -71,31 +72,46 @@ async function leavePost(stage: Stage, database: string): Promise<() => Promise<
 
 const secondsSince = (moment: number): number => (performance.now() - moment) / 1000;
 
-/** Loses phase 1's only server and brings it back; seconds from the loss until a visitor reads a post of before. */
-export async function loseServer(stage: Stage): Promise<number> {
+export type Recovery = {
+  /** From the loss until a visitor reads a post of before. */
+  readonly serviceSeconds: number;
+  /** What was acknowledged and not yet archived. */
+  readonly loss: Loss;
+};
+
+/** So many rows are acknowledged after the last archived segment: the loss is to be seen. */
+const unarchivedRows = 300;
+
+/** Loses phase 1's only server while it is written to, and brings it back. */
+export async function loseServer(stage: Stage): Promise<Recovery> {
+  const writer = await startWriter(stage, "server-1", "server-1");
   const isInService = await leavePost(stage, "server-1");
+  await writer.more(unarchivedRows);
   const lost = performance.now();
   await destroy(stage, ["server-1"]);
   await stage.up("--refresh");
   await stage.sh("server-1", "chitlaq-restore --yes");
   await stage.healthy();
   await waitFor("the platform to be in service", isInService);
-  return secondsSince(lost);
+  const serviceSeconds = secondsSince(lost);
+  return { serviceSeconds, loss: await (await writer.stop()).lossOn("server-1") };
 }
 
-export type Recovery = {
-  /** From the loss until a visitor reads a post of before. */
-  readonly serviceSeconds: number;
+export type PairRecovery = Recovery & {
   /** From the loss until a commit is on two machines again. */
   readonly protectedSeconds: number;
 };
 
-/** Loses both database machines of phase 2 and brings them back. */
-export async function loseDatabases(stage: Stage): Promise<Recovery> {
+/** Loses both database machines of phase 2 while they are written to, and brings them back. */
+export async function loseDatabases(stage: Stage): Promise<PairRecovery> {
   const [first, second] = ["db-1", "db-2"] as const;
-  const isInService = await leavePost(stage, (await stage.leader()) ?? first);
+  const leader = (await stage.leader()) ?? first;
+  const writer = await startWriter(stage, leader);
+  const isInService = await leavePost(stage, leader);
+  await writer.more(unarchivedRows);
   const lost = performance.now();
   await destroy(stage, [first, second]);
+  const written = await writer.stop();
   // Two of three voters are gone for good: the third one gives up its memory and waits for the new ones.
   await stage.sh("redis-1", "chitlaq-etcd-reset --yes");
   await stage.up("--refresh");
@@ -109,7 +125,8 @@ export async function loseDatabases(stage: Stage): Promise<Recovery> {
     const states = await stage.sql(first, "SELECT coalesce(string_agg(sync_state, ','), '') FROM pg_stat_replication;");
     return /sync|quorum/.test(states) && !states.includes("async") ? true : states;
   });
-  return { serviceSeconds, protectedSeconds: secondsSince(lost) };
+  const protectedSeconds = secondsSince(lost);
+  return { serviceSeconds, protectedSeconds, loss: await written.lossOn(first) };
 }
 
 /** The state of the database at a moment; seconds until it answers. */

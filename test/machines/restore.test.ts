@@ -7,16 +7,18 @@ import { slo } from "../../plan/capacity.ts";
 import { backTo, loseDatabases, loseServer } from "./disaster.ts";
 import {
   addRow,
+  assertArchived,
   assertAtTarget,
   assertRow,
+  assertSmallLoss,
   assertTimelines,
-  lostSeconds,
   makeHistory,
   untilShipped,
 } from "./history.ts";
 import { registerPerson } from "./person.ts";
 import { openStage, type Stage, skip } from "./stage.ts";
 import { traces } from "./traces.ts";
+import type { Loss } from "./writer.ts";
 
 const noStore = "needs Go to build the object store";
 
@@ -25,8 +27,10 @@ const assertInTime = (t: TestContext, what: string, seconds: number): void => {
   assert.ok(seconds < slo.rtoHours * 3600);
 };
 
-const reportLoss = (t: TestContext, seconds: number): void =>
-  t.diagnostic(`acknowledged rows of the last ${seconds.toFixed(1)} s are lost`);
+async function assertLoss(t: TestContext, stage: Stage, server: string, loss: Loss): Promise<void> {
+  t.diagnostic(`acknowledged rows of the last ${loss.seconds.toFixed(1)} s are lost (${loss.rows})`);
+  await assertSmallLoss(stage, server, loss);
+}
 
 /** What `chitlaq-backup-status` finds wrong; its exit says the same. */
 async function problems(stage: Stage, server: string): Promise<readonly string[]> {
@@ -98,8 +102,10 @@ it("phase 1 comes back from its backups on a fresh server, also at a point in ti
   t.diagnostic(`a segment is shipped by itself after ${(await untilShipped(stage, server)).toFixed(1)} s`);
   const history = await makeHistory(stage, server);
 
-  assertInTime(t, "from the loss of the server to service", await loseServer(stage));
-  reportLoss(t, await lostSeconds(stage, server, history));
+  const { serviceSeconds, loss } = await loseServer(stage);
+  assertInTime(t, "from the loss of the server to service", serviceSeconds);
+  await assertLoss(t, stage, server, loss);
+  await assertArchived(stage, server, history);
 
   assertInTime(t, "back to a point in time", await backTo(stage, history.target));
   await assertAtTarget(stage, server, history);
@@ -120,10 +126,11 @@ it("phase 2 comes back from its backups when both database machines are gone", {
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /db-2 runs; stop it first/);
 
-  const { serviceSeconds, protectedSeconds } = await loseDatabases(stage);
+  const { serviceSeconds, protectedSeconds, loss } = await loseDatabases(stage);
   assertInTime(t, "from the loss of both database machines to service", serviceSeconds);
   assertInTime(t, "until the second member protects the first", protectedSeconds);
-  reportLoss(t, await lostSeconds(stage, "db-1", history));
+  await assertLoss(t, stage, "db-1", loss);
+  await assertArchived(stage, "db-1", history);
 
   const later = await addRow(stage, "db-1");
   await assertTimelines(stage, "db-1");

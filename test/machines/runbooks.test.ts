@@ -15,8 +15,11 @@ const env = { ...process.env, CHITLAQ_INSTANCE: instance, NO_COLOR: "1" };
 
 async function execute(program: string, args: readonly string[], minutes: number): Promise<void> {
   const { code, stdout, stderr } = await runProgram(program, args, { cwd: repoRoot, env, timeoutMs: minutes * 60_000 });
-  assert.equal(code, 0, `${stdout}\n${stderr}`);
+  assert.equal(code, 0, `${ending(stderr, 20)}\nprinted:\n${ending(stdout, 40)}`);
 }
+
+/** The reason stands at the end; an update alone prints hundreds of lines before it. */
+const ending = (text: string, lines: number): string => text.trimEnd().split("\n").slice(-lines).join("\n");
 
 const chitlaq = (args: readonly string[], minutes = 2): Promise<void> =>
   execute("./chitlaq", ["--quiet", ...args], minutes);

@@ -1458,6 +1458,10 @@ query() { runuser -u postgres -- psql -XAtqc "$1" -h /var/run/postgresql postgre
 patronictl_chitlaq() { runuser -u postgres -- patronictl -c /etc/patroni/config.yml "$@"; }
 is_pending() { [[ $(query 'SELECT count(*) FROM pg_settings WHERE pending_restart') != 0 ]]; }
 own_state() { jq -r --arg me "$MACHINE" '.[] | select(.Member == $me) | .State' <<<"$1"; }
+leads_others() {
+  members=$(patronictl_chitlaq list -f json)
+  [[ $(jq -r --arg me "$MACHINE" 'any(.[]; .Member == $me and .Role == "Leader") and any(.[]; .Member != $me and .State == "streaming")' <<<"$members") == true ]]
+}
 is_in_service() {
   query 'SELECT 1' && { [[ $PATRONI == no ]] || own_state "$(patronictl_chitlaq list -f json)" | grep -qxE 'running|streaming'; }
 }
@@ -1476,8 +1480,8 @@ fi
 is_pending || exit 0
 
 if [[ $PATRONI == yes ]]; then
-  members=$(patronictl_chitlaq list -f json)
-  if [[ $(jq -r --arg me "$MACHINE" 'any(.[]; .Member == $me and .Role == "Leader") and any(.[]; .Member != $me and .State == "streaming")' <<<"$members") == true ]]; then
+  if leads_others; then "$(dirname "$0")/hand-over" 60; fi
+  if leads_others; then
     log "settings wait for a restart of PostgreSQL, which leads"
     exit 0
   fi
