@@ -29,6 +29,11 @@ const parts = {
   running:
     "systemctl list-units --type=service --state=running --no-legend --plain | awk '{ print $1 }' | grep -v @ | sort",
   listening: "ss -Hlntu | awk '{ print $1, $5 }' | sort -u",
+  users: "getent passwd; getent group; cut -d: -f1,2 /etc/shadow",
+  // The others are the host's own: a machine of the local cloud has no kernel.
+  sysctls:
+    "sysctl --all --pattern '^net\\.' 2>/dev/null | grep -vE 'conntrack_count|netfilter.nf_log|stable_secret' | sort",
+  postgresql: `[ ! -e /etc/chitlaq/database.env ] || echo "SELECT name, setting, pending_restart FROM pg_settings ORDER BY name" | runuser -u postgres -- psql -XAtq -h /var/run/postgresql postgres`,
   filter: "nft list ruleset | sed -e 's/packets [0-9]* bytes [0-9]*//' -e 's/ # handle.*//'",
 } as const;
 

@@ -7,7 +7,7 @@ import { bootState } from "../../local/machines/access.ts";
 import { differences, fingerprintOf } from "./fingerprint.ts";
 import { registerPerson } from "./person.ts";
 import { startProbe } from "./probe.ts";
-import { emptyStage, skip, waitFor } from "./stage.ts";
+import { emptyStage, type Stage, skip, waitFor } from "./stage.ts";
 
 const silent = createProgress({ quiet: true, stream: process.stderr });
 
@@ -15,6 +15,14 @@ const silent = createProgress({ quiet: true, stream: process.stderr });
 const upLimitSeconds = 180;
 
 const secondKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIP+3XFBpHo8ij8145QBL0KO8fH6aAq1aMWxpp2346yR6 second";
+
+/** Waits until one database machine leads and the other follows it synchronously. */
+const inStep = (stage: Stage): Promise<void> =>
+  waitFor("a standby in step", async () => {
+    const roles = "runuser -u postgres -- patronictl -c /etc/patroni/config.yml list -f json | jq -r '.[].Role'";
+    const found = await stage.sh("db-1", roles);
+    return (found.includes("Leader") && found.includes("Sync Standby")) || found;
+  });
 
 it("phase 2 on booted machines", { skip }, async (t) => {
   const stage = await emptyStage(t, "phase2");
@@ -61,16 +69,22 @@ it("phase 2 on booted machines", { skip }, async (t) => {
     await stage.up("--expect-no-changes");
   });
 
-  await t.test("a machine built today and one built earlier and changed since are alike", async () => {
+  await t.test("machines built today and ones built earlier and changed since are alike", async () => {
     const { ssh } = stage.platform() as { readonly ssh: { readonly publicKeys: object } };
-    stage.configure({ ssh: { ...ssh, publicKeys: { ...ssh.publicKeys, second: secondKey } } });
+    stage.configure({ protection: false, ssh: { ...ssh, publicKeys: { ...ssh.publicKeys, second: secondKey } } });
     await stage.up();
-    await stage.up("--replace", await stage.urn("api-2-server"));
-    await stage.healthy(["api-1", "api-2"]);
+    const standby = (await stage.leader()) === "db-1" ? "db-2" : "db-1";
+    const standbyBefore = await fingerprintOf(stage, standby, [standby]);
+    const replaced = await Promise.all(["api-2", standby].map((server) => stage.urn(`${server}-server`)));
+    await stage.up(...replaced.flatMap((urn) => ["--replace", urn]));
+    await stage.healthy(["api-1", "api-2", "db-1", "db-2"]);
+    await inStep(stage);
+
     const both = ["api-1", "api-2"];
     const [old, fresh] = await Promise.all(both.map((server) => fingerprintOf(stage, server, both)));
     assert.ok(old !== undefined && fresh !== undefined);
     assert.deepEqual(differences(old, fresh), []);
+    assert.deepEqual(differences(standbyBefore, await fingerprintOf(stage, standby, [standby])), []);
   });
 
   await t.test("every machine in turn comes back by itself after a reboot", async (u) => {
@@ -83,11 +97,7 @@ it("phase 2 on booted machines", { skip }, async (t) => {
       const { longestGapSeconds, failed } = await probe.stop();
       u.diagnostic(`${server}: ${failed} failed requests, ${longestGapSeconds.toFixed(1)} s without an answer`);
       if (server.startsWith("db-")) {
-        const roles = "runuser -u postgres -- patronictl -c /etc/patroni/config.yml list -f json | jq -r '.[].Role'";
-        await waitFor("a standby in step", async () => {
-          const found = await stage.sh("db-1", roles);
-          return (found.includes("Leader") && found.includes("Sync Standby")) || found;
-        });
+        await inStep(stage);
       }
     }
     await waitFor("the post to be read", async () => (await person.read(post)) === "before the reboots");
