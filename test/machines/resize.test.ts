@@ -15,7 +15,7 @@ async function typeOf(stage: Stage, server: string): Promise<string> {
 
 /** A machine with more data needs longer until it is back in step than any boot here takes. */
 const slowStart = `mkdir -p /etc/systemd/system/patroni.service.d
-  printf '[Service]\\nExecStartPre=/bin/sleep 40\\n' >/etc/systemd/system/patroni.service.d/slow.conf
+  printf '[Service]\\nTimeoutStartSec=90\\nExecStartPre=/bin/sleep 40\\n' >/etc/systemd/system/patroni.service.d/slow.conf
   systemctl daemon-reload`;
 
 const list = "runuser -u postgres -- patronictl -c /etc/patroni/config.yml list -f json";
