@@ -13,11 +13,6 @@ async function typeOf(stage: Stage, server: string): Promise<string> {
   return (body as { readonly server: { readonly server_type: { readonly name: string } } }).server.server_type.name;
 }
 
-/** A machine with more data needs longer until it is back in step than any boot here takes. */
-const slowStart = `mkdir -p /etc/systemd/system/patroni.service.d
-  printf '[Service]\\nTimeoutStartSec=90\\nExecStartPre=/bin/sleep 40\\n' >/etc/systemd/system/patroni.service.d/slow.conf
-  systemctl daemon-reload`;
-
 const list = "runuser -u postgres -- patronictl -c /etc/patroni/config.yml list -f json";
 
 it("database machines change their type one at a time, and the lead is handed over", { skip }, async (t) => {
@@ -25,7 +20,6 @@ it("database machines change their type one at a time, and the lead is handed ov
   await stage.healthy();
   const leader = await stage.leader();
   assert.ok(leader !== undefined);
-  await Promise.all(["db-1", "db-2"].map((server) => stage.sh(server, slowStart)));
   const writer = await startWriter(stage, leader);
 
   stage.configure({ database: { serverType: wanted } });
