@@ -29,6 +29,13 @@ export function withoutForeign(env: NodeJS.ProcessEnv): Record<string, string> {
   return kept;
 }
 
+/**
+ * The stacks' states as files. Beside each one the backend would keep a file of attributes, which it does not write in one
+ * piece: an engine killed between its two steps leaves an empty one, and the state cannot be read any more ("failed to load
+ * checkpoint: EOF"; `setAttrs` of gocloud.dev/blob/fileblob 0.46.0).
+ */
+const backendUrl = (folder: string): string => `${pathToFileURL(folder).href}?metadata=skip`;
+
 /** What a person has to export to work against the local cloud with their own tools. */
 export function localExports(input: EnvironmentInput): Readonly<Record<string, string>> {
   const { hetzner, cloudflare } = input.endpoints;
@@ -38,7 +45,7 @@ export function localExports(input: EnvironmentInput): Readonly<Record<string, s
     CLOUDFLARE_BASE_URL: cloudflare.endpoint,
     CLOUDFLARE_API_TOKEN: cloudflare.token,
     PULUMI_HOME: input.pulumiHome,
-    PULUMI_BACKEND_URL: pathToFileURL(input.backendDir).href,
+    PULUMI_BACKEND_URL: backendUrl(input.backendDir),
     PULUMI_CONFIG_PASSPHRASE: input.passphrase,
     // A missing plugin must be an error at once; the engine would search the network for seconds on every run.
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
