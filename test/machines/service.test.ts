@@ -14,6 +14,10 @@ const redisLimitSeconds = 8;
 const trials = 2;
 /** How long visitors come while an application machine is away. */
 const outageSeconds = 8;
+/** From the moment a machine hangs until nobody is sent there: three questions of two seconds and what lies between. */
+const noticedSeconds = 12;
+/** Requests that are sent while one hangs and that is known. */
+const hangRounds = 30;
 /** How long visitors come while one is drained, and after it is back. */
 const drainedSeconds = 5;
 /** This many sessions answered in a row after the failover: the gap is over and not only interrupted. */
@@ -73,14 +77,14 @@ function startPosting(stage: Stage, person: Person) {
 
 type Logged = { readonly time: string; readonly upstream: string };
 
-/** Requests that nginx logged within these moments and that the address answered; nginx notes every machine it tried. */
-async function answeredBy(stage: Stage, address: string, from: number, until: number) {
+/** Requests that nginx logged within these moments, and how many of them the machine answered. */
+async function answeredBy(stage: Stage, machine: string, from: number, until: number) {
   const lines = (await stage.sh("lb-1", "cat /var/log/nginx/access.log")).split("\n");
   const requests = lines
     .map((line) => JSON.parse(line) as Logged)
     // Times are noted in whole seconds.
     .filter(({ time }) => Date.parse(time) >= from && Date.parse(time) + 1000 <= until);
-  const answered = requests.filter(({ upstream }) => upstream.split(", ").at(-1)?.startsWith(`${address}:`));
+  const answered = requests.filter(({ upstream }) => upstream === machine);
   return { all: requests.length, answered: answered.length };
 }
 
@@ -90,8 +94,6 @@ it("visitors are served while machines come and go", { skip }, async (t) => {
   const person = await registerPerson(stage);
 
   await t.test("an application machine is drained and returns: no request fails", async (u) => {
-    const { machines } = await stage.plan();
-    const address = machines.find(({ name }) => name === "api-1")?.privateIp ?? "";
     const probes = [startProbe(stage, "/healthz", 250), startProbe(stage, "/healthz", 250)];
     const posting = startPosting(stage, person);
     await sleep(2000);
@@ -110,11 +112,52 @@ it("visitors are served while machines come and go", { skip }, async (t) => {
     assert.deepEqual([...failures, ...written.failures], []);
     // nginx writes its log with some seconds' delay.
     await waitFor("api-1 to answer again", async () => {
-      return (await answeredBy(stage, address, returning, Date.now() + 1000)).answered > 0;
+      return (await answeredBy(stage, "api-1", returning, Date.now() + 1000)).answered > 0;
     });
-    const meanwhile = await answeredBy(stage, address, drained, returning);
+    const meanwhile = await answeredBy(stage, "api-1", drained, returning);
     assert.ok(meanwhile.all > 20, `${meanwhile.all} requests logged`);
     assert.equal(meanwhile.answered, 0, "requests a drained machine answered");
+  });
+
+  await t.test("an application machine that hangs is left alone, and asked again when it answers", async (u) => {
+    const signal = (name: string) => stage.sh("api-1", `systemctl kill -s ${name} chitlaq-app.service`);
+    const state = async () => {
+      const table = await stage.sh("lb-1", "echo 'show stat' | nc -N -U /run/haproxy/admin.sock");
+      return /^ready,api-1,.*?,(UP|DOWN)/m.exec(table)?.[1];
+    };
+    await waitFor("api-1 to be asked", async () => (await state()) === "UP");
+    const waits: number[] = [];
+    const timed = async (work: Promise<unknown>) => {
+      const sent = performance.now();
+      await work;
+      waits.push((performance.now() - sent) / 1000);
+    };
+    const frozen = performance.now();
+    await signal("STOP");
+    try {
+      await waitFor("api-1 to be left alone", async () => (await state()) === "DOWN", 30_000);
+      const noticed = (performance.now() - frozen) / 1000;
+      for (let round = 0; round < hangRounds; round += 1) {
+        await timed(stage.visit("/healthz").then(({ status }) => assert.equal(status, 200)));
+        await timed(person.post("while one hangs"));
+        await sleep(100);
+      }
+      const longest = Math.max(...waits);
+      u.diagnostic(
+        `left alone after ${noticed.toFixed(1)} s; then ${waits.length} requests of ${longest.toFixed(2)} s at most`,
+      );
+      assert.ok(noticed <= noticedSeconds, `${noticed} s`);
+      assert.ok(longest < 1, `a request took ${longest} s`);
+    } finally {
+      await signal("CONT");
+    }
+    await waitFor("api-1 to be asked again", async () => (await state()) === "UP", 30_000);
+    const returned = Date.now();
+    await waitFor("api-1 to answer", async () => {
+      await stage.visit("/healthz");
+      return (await answeredBy(stage, "api-1", returned, Date.now() + 1000)).answered > 0;
+    });
+    await stage.healthy(["lb-1", "api-1"]);
   });
 
   await t.test("an application machine loses power and returns", async (u) => {

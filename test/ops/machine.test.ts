@@ -472,9 +472,8 @@ suite("load balancer", () => {
     assert.match(main, /real_ip_header CF-Connecting-IP;/);
   });
 
-  test("asks the edge for its certificate, balances over every API machine and never repeats a POST", () => {
+  test("asks the edge for its certificate and never repeats a POST", () => {
     assert.match(site, /ssl_verify_client on;/);
-    assert.match(main, /server 10\.0\.2\.11:8080 .*\n\s+server 10\.0\.2\.12:8080 /);
     assert.match(site, /proxy_next_upstream error timeout http_503;/);
     assert.ok(!/proxy_next_upstream .*non_idempotent/.test(site));
   });
@@ -508,6 +507,30 @@ suite("load balancer", () => {
     assert.match(unit, /^ExecStop=-.*--retry QUIT\//m);
     const drain = contentOf(phase2, "lb-1", "/usr/local/sbin/chitlaq-drain");
     assert.ok(!/nft|iptables/.test(drain));
+  });
+
+  test("passes requests to the API machines through HAProxy, which asks whether they are ready", () => {
+    const servers = (plan: Plan, name: string) =>
+      [...contentOf(plan, name, "/etc/nginx/nginx.conf").matchAll(/^ {4}server (\S+) /gm)].map((match) => match[1]);
+    const settings = contentOf(phase2, "lb-1", "/etc/haproxy/haproxy.cfg");
+    const door = /^ {2}bind unix@(\S+) user www-data /m.exec(settings)?.[1];
+    assert.deepEqual(servers(phase2, "lb-1"), [`unix:${door}`]);
+    const ready = /^backend ready\n((?: .*\n)+)/m.exec(settings)?.[1] ?? "";
+    assert.match(ready, /default-server check /);
+    assert.match(ready, /server api-1 10\.0\.2\.11:8080\n {2}server api-2 10\.0\.2\.12:8080\n/);
+    assert.match(contentOf(phase2, "lb-1", "/etc/chitlaq/units.tsv"), /^boot\thaproxy\.service\tnone$/m);
+  });
+
+  test("one machine alone is asked directly, and so are those of phase 3", () => {
+    const own = contentOf(phase1, "server-1", "/etc/nginx/nginx.conf");
+    assert.match(own, /^ {4}server 127\.0\.0\.1:8080 /m);
+    assert.match(own, /"upstream":"\$upstream_addr"/);
+    for (const [plan, name] of [
+      [phase1, "server-1"],
+      [phase3, "lb-1"],
+    ] as const) {
+      assert.ok(!has(plan, name, "/etc/haproxy/haproxy.cfg"));
+    }
   });
 
   test("phase 3 balances over the ingress of every k3s machine", () => {

@@ -5,7 +5,7 @@ import { backupPart } from "./backup.ts";
 import { commonPart } from "./common.ts";
 import { gatewayPart } from "./gateway.ts";
 import { k3sPart } from "./k3s.ts";
-import { loadBalancerPart } from "./loadBalancer.ts";
+import { appDoorPart, loadBalancerPart } from "./loadBalancer.ts";
 import { etcdPart, patroniPart } from "./patroni.ts";
 import { postgresPart, singleClusterPart } from "./postgres.ts";
 import { redisPart } from "./redis.ts";
@@ -23,6 +23,7 @@ export function partsOf(plan: Plan, machine: Machine): readonly Part[] {
     databaseDoorPart(plan, machine),
     appPart(plan, machine),
     k3sPart(plan, machine),
+    appDoorPart(plan, machine),
     loadBalancerPart(plan, machine),
     backupPart(plan, machine),
   ];

@@ -82,7 +82,7 @@ export function databaseDoorPart(plan: Plan, machine: Machine): Part | null {
     packages: ["haproxy"],
     files: [
       file("/etc/haproxy/haproxy.cfg", configuration, { action: "reload:haproxy.service" }),
-      unitFile("haproxy.service.d/chitlaq.conf", asset("app/haproxy.service.conf")),
+      unitFile("haproxy.service.d/chitlaq.conf", asset("common/haproxy.service.conf")),
     ],
     units: [{ when: "secrets", unit: "haproxy.service", refresh: "reload" }],
     secrets: [authority],

@@ -6,6 +6,15 @@ import { shared } from "./secrets.ts";
 
 const originPullAuthority = "origin-pull-ca.pem";
 
+const door = "/run/haproxy/app.sock";
+
+/**
+ * Whether HAProxy stands between nginx and the application. A machine that is alone has no substitute, and every machine of
+ * phase 3 hands a request on to whichever container is ready.
+ */
+const asksUpstreams = (plan: Plan): boolean =>
+  plan.services.app !== null && plan.services.loadBalancer.upstreams.length > 1;
+
 /** nginx towards the edge. */
 export function loadBalancerPart(plan: Plan, machine: Machine): Part | null {
   const { loadBalancer, memoryBudgetMiB } = plan.services;
@@ -18,7 +27,11 @@ export function loadBalancerPart(plan: Plan, machine: Machine): Part | null {
     workerConnections: loadBalancer.workerConnections,
     edgeRanges: plan.edge.originRanges.ranges,
     requestsPerSecond: loadBalancer.limits.requestsPerSecondPerClient,
-    upstreams: loadBalancer.upstreams.map(({ ip, port }) => ({ ip, port })),
+    upstreams: asksUpstreams(plan)
+      ? [{ address: `unix:${door}` }]
+      : loadBalancer.upstreams.map(({ ip, port }) => ({ address: `${ip}:${port}` })),
+    // Who answered: HAProxy says it in a header, which stays here.
+    upstreamVariable: asksUpstreams(plan) ? "upstream_http_x_upstream" : "upstream_addr",
   });
   const memoryMax = memoryLimit(memoryBudgetMiB?.nginx ?? null);
   return part({
@@ -41,6 +54,26 @@ export function loadBalancerPart(plan: Plan, machine: Machine): Part | null {
     secrets: originSecrets,
     checks: [{ name: "nginx", command: "curl -fsS -o /dev/null http://127.0.0.1:8081/status" }],
     directories: [{ path: "/var/cache/nginx", mode: "0755", owner: "root", group: "root" }],
+  });
+}
+
+/** HAProxy between nginx and the application machines, of which it passes requests to those that are ready. */
+export function appDoorPart(plan: Plan, machine: Machine): Part | null {
+  const { loadBalancer } = plan.services;
+  if (!loadBalancer.machines.includes(machine.name) || !asksUpstreams(plan)) return null;
+  const unit = "haproxy.service";
+  const configuration = filled("load-balancer/haproxy.cfg.tmpl", "haproxy", {
+    upstreams: loadBalancer.upstreams.map(({ machine: name, ip, port }) => ({ machine: name, ip, port })),
+  });
+  return part({
+    packages: ["haproxy"],
+    files: [
+      file("/etc/haproxy/haproxy.cfg", configuration, { action: `reload:${unit}` }),
+      unitFile(`${unit}.d/chitlaq.conf`, asset("common/haproxy.service.conf")),
+    ],
+    units: [{ when: "boot", unit, refresh: "none" }],
+    // Not whether an application machine is ready: those are set up after this one.
+    checks: [{ name: "app-door", command: "echo 'show info' | nc -N -U /run/haproxy/admin.sock | grep -q '^Uptime:'" }],
   });
 }
 

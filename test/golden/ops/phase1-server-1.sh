@@ -468,6 +468,7 @@ server {
   proxy_set_header X-Forwarded-Proto https;
   proxy_set_header X-Request-ID $request_id;
   proxy_set_header Connection "";
+  proxy_hide_header X-Upstream;
   proxy_connect_timeout 1s;
   proxy_send_timeout 15s;
   proxy_read_timeout 15s;

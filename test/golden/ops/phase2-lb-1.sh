@@ -29,6 +29,7 @@ packet-filter	nft list table inet chitlaq
 node-exporter	curl -fsS -o /dev/null http://10.0.1.11:9100/metrics
 address-translation	nft list table ip chitlaq_nat
 forwarding	grep -qx 1 /proc/sys/net/ipv4/ip_forward
+app-door	echo 'show info' | nc -N -U /run/haproxy/admin.sock | grep -q '^Uptime:'
 nginx	curl -fsS -o /dev/null http://127.0.0.1:8081/status
 END-OF-FILE
 
@@ -48,6 +49,7 @@ END-OF-FILE
 put early 0644 root root none /etc/chitlaq/packages <<'END-OF-FILE'
 chrony
 curl
+haproxy
 jq
 logrotate
 netcat-openbsd
@@ -73,6 +75,7 @@ boot	apt-daily-upgrade.timer	none
 boot	chitlaq-activate.path	none
 boot	chitlaq-network-watch.service	none
 boot	chitlaq-metrics.timer	none
+boot	haproxy.service	none
 boot	logrotate.timer	none
 secrets	nginx.service	reload
 END-OF-FILE
@@ -86,6 +89,59 @@ END-OF-FILE
 
 put main 0644 root root restart:prometheus-node-exporter.service /etc/default/prometheus-node-exporter <<'END-OF-FILE'
 ARGS='--web.listen-address=10.0.1.11:9100 --collector.textfile.directory=/var/lib/prometheus/node-exporter'
+END-OF-FILE
+
+put main 0644 root root reload:haproxy.service /etc/haproxy/haproxy.cfg <<'END-OF-FILE'
+# Between nginx and the application machines: asks each one whether it is ready and passes requests to those that are. nginx
+# finds out only from its visitors, who wait until it gives up.
+global
+  log /dev/log local0 notice
+  user haproxy
+  group haproxy
+  # No maxconn: HAProxy takes half of the files it may open.
+  # After a reload the old process lets go of its WebSockets, like nginx's old workers.
+  hard-stop-after 20s
+  stats socket /run/haproxy/admin.sock mode 660 level admin
+
+defaults
+  mode http
+  log global
+  option dontlognull
+  # None is kept open: after a power loss a kept one swallows a request, a new one fails within a second.
+  option http-server-close
+  timeout connect 1s
+  timeout client 60s
+  # Shorter than nginx's 15 s, so that another machine's answer still reaches the visitor.
+  timeout server 10s
+  # Longer than nginx's 90 s, which end idle WebSockets.
+  timeout tunnel 100s
+  timeout check 2s
+  # WebSockets stay for hours: a machine that returns gets the next ones.
+  balance leastconn
+  retries 2
+  option redispatch 1
+  retry-on conn-failure empty-response response-timeout 503
+
+frontend app
+  bind unix@/run/haproxy/app.sock user www-data group www-data mode 600
+  # What was sent is sent again only when its method may be repeated; a refused connection has sent nothing.
+  http-request disable-l7-retry unless METH_GET
+  http-response set-header X-Upstream %s
+  # When none says it is ready, each one answers for itself: a database that is away takes their readiness, not all they do.
+  use_backend everyone if { nbsrv(ready) eq 0 }
+  default_backend ready
+
+backend ready
+  option httpchk
+  http-check send meth GET uri /readyz
+  http-check expect status 200
+  default-server check inter 2s fastinter 500ms downinter 1s fall 3 rise 2
+  server api-1 10.0.2.11:8080
+  server api-2 10.0.2.12:8080
+
+backend everyone
+  server api-1 10.0.2.11:8080
+  server api-2 10.0.2.12:8080
 END-OF-FILE
 
 put early 0644 root root none /etc/hosts <<'END-OF-FILE'
@@ -252,6 +308,7 @@ server {
   proxy_set_header X-Forwarded-Proto https;
   proxy_set_header X-Request-ID $request_id;
   proxy_set_header Connection "";
+  proxy_hide_header X-Upstream;
   proxy_connect_timeout 1s;
   proxy_send_timeout 15s;
   proxy_read_timeout 15s;
@@ -331,7 +388,7 @@ http {
   types_hash_max_size 2048;
 
   log_format json escape=json '{"time":"$time_iso8601","client":"$remote_addr","host":"$host","method":"$request_method",'
-    '"uri":"$uri","status":$status,"bytes":$body_bytes_sent,"seconds":$request_time,"upstream":"$upstream_addr",'
+    '"uri":"$uri","status":$status,"bytes":$body_bytes_sent,"seconds":$request_time,"upstream":"$upstream_http_x_upstream",'
     '"upstreamSeconds":"$upstream_response_time","cache":"$upstream_cache_status","request":"$request_id"}';
   access_log /var/log/nginx/access.log json buffer=32k flush=5s;
 
@@ -382,8 +439,7 @@ http {
     zone app 256k;
     least_conn;
     # Two seconds delay few visitors when a machine is dead, and in a rolling restart end before the next one stops.
-    server 10.0.2.11:8080 max_fails=2 fail_timeout=2s;
-    server 10.0.2.12:8080 max_fails=2 fail_timeout=2s;
+    server unix:/run/haproxy/app.sock max_fails=2 fail_timeout=2s;
     # None is kept open: after a power loss a kept one swallows a request, a new one fails within a second.
   }
 
@@ -570,6 +626,17 @@ TimeoutStartSec=330
 
 [Install]
 WantedBy=multi-user.target
+END-OF-FILE
+
+put main 0644 root root restart:haproxy.service /etc/systemd/system/haproxy.service.d/chitlaq.conf <<'END-OF-FILE'
+[Unit]
+After=chitlaq-network.service
+StartLimitIntervalSec=0
+
+[Service]
+RuntimeDirectory=haproxy
+RestartSec=2
+LimitNOFILE=65536
 END-OF-FILE
 
 put main 0644 root root units /etc/systemd/system/logrotate.timer.d/chitlaq.conf <<'END-OF-FILE'
