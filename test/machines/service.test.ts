@@ -14,8 +14,8 @@ const redisLimitSeconds = 8;
 const trials = 2;
 /** How long visitors come while an application machine is away. */
 const outageSeconds = 8;
-/** From the moment a machine hangs until nobody is sent there: three questions of two seconds and what lies between. */
-const noticedSeconds = 12;
+/** From the moment a machine hangs until nobody is sent there: two questions of two seconds and what lies between. */
+const noticedSeconds = 10;
 /** Requests that are sent while one hangs and that is known. */
 const hangRounds = 30;
 /** How long visitors come while one is drained, and after it is back. */

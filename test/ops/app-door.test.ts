@@ -23,6 +23,7 @@ require("node:http").createServer((request, response) => {
 const setUp = `
 cd /root
 trap 'kill -KILL $one $two $(cat /run/haproxy.pid)' EXIT
+ip netns exec apps nft delete table ip power 2>/dev/null || true
 rm -rf unready-* posts-* answers; mkdir -p /run/haproxy
 ip link set lo up
 if ! ip netns list | grep -q apps; then
@@ -40,7 +41,7 @@ END
 start_one() { ip netns exec apps node application.cjs one 10.0.2.11 & one=$!; }
 start_two() { ip netns exec apps node application.cjs two 10.0.2.12 & two=$!; }
 until_true() { for _ in $(seq 400); do ! "$@" || return 0; sleep 0.05; done; echo "never: $*"; haproxy_states; return 1; }
-answers_at() { curl -fs -o /dev/null "http://$1:8080/healthz"; }
+answers_at() { curl -fs -m 1 -o /dev/null "http://$1:8080/healthz"; }
 start_one; start_two
 until_true answers_at 10.0.2.11; until_true answers_at 10.0.2.12
 haproxy -D -p /run/haproxy.pid -f /etc/haproxy/haproxy.cfg
@@ -90,6 +91,22 @@ const checks: Readonly<Record<string, string>> = {
     all_answered
     all_at_once
     kill -CONT $one
+    until_true states_are UP UP`,
+  "a machine that is silent after a power loss delays few, for a second each": `${setUp}
+    ip netns exec apps nft add table ip power
+    ip netns exec apps nft 'add chain ip power input { type filter hook input priority 0; }'
+    ip netns exec apps nft add rule ip power input ip daddr 10.0.2.11 drop
+    crowd 12 http://app/ > answers
+    crowd 12 -X POST http://app/ >> answers
+    all_answered
+    ! awk '$2 >= 1.5' answers | grep . || exit 1
+    cut_off=$SECONDS
+    until_true states_are DOWN UP
+    ((SECONDS - cut_off < 5))
+    many 40 -X POST http://app/ > answers
+    all_answered
+    all_at_once
+    ip netns exec apps nft delete table ip power
     until_true states_are UP UP`,
   "a machine that says it is not ready is left alone until it says it is": `${setUp}
     touch unready-one

@@ -497,7 +497,8 @@ server {
     proxy_cache micro;
     proxy_cache_key $scheme$host$request_uri;
     proxy_cache_lock on;
-    proxy_cache_lock_timeout 2s;
+    # The one who asks for all may wait for a machine that just died.
+    proxy_cache_lock_timeout 500ms;
     proxy_cache_use_stale updating error timeout http_502 http_503 http_504;
     proxy_cache_background_update on;
     proxy_cache_bypass $personal;

@@ -135,7 +135,8 @@ backend ready
   option httpchk
   http-check send meth GET uri /readyz
   http-check expect status 200
-  default-server check inter 2s fastinter 500ms downinter 1s fall 3 rise 2
+  # A visitor's connection that fails has it asked at once.
+  default-server check inter 2s fastinter 500ms downinter 1s fall 2 rise 2 observe layer4 error-limit 1 on-error fastinter
   server api-1 10.0.2.11:8080
   server api-2 10.0.2.12:8080
 
@@ -337,7 +338,8 @@ server {
     proxy_cache micro;
     proxy_cache_key $scheme$host$request_uri;
     proxy_cache_lock on;
-    proxy_cache_lock_timeout 2s;
+    # The one who asks for all may wait for a machine that just died.
+    proxy_cache_lock_timeout 500ms;
     proxy_cache_use_stale updating error timeout http_502 http_503 http_504;
     proxy_cache_background_update on;
     proxy_cache_bypass $personal;

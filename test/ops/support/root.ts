@@ -52,10 +52,19 @@ export async function tryIn(root: string, trial: Trial): Promise<ReadonlyMap<str
       mount -t tmpfs tmpfs "$2/merged/run"
       mount -t tmpfs tmpfs "$2/merged/tmp"
       exec chroot "$2/merged" bash /root/run.sh`;
-    const { stdout } = await run("unshare", ["-m", "-n", "-p", "-f", "sh", "-ec", mount, "sh", root, work], {
-      env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", SYSTEMD_OFFLINE: "1", LC_ALL: "C" },
-      timeout: 120_000,
-    });
+    const { stdout } = await run(
+      "unshare",
+      ["-m", "-n", "-p", "-f", "--kill-child", "sh", "-ec", mount, "sh", root, work],
+      {
+        env: {
+          PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+          SYSTEMD_OFFLINE: "1",
+          LC_ALL: "C",
+        },
+        timeout: 120_000,
+        killSignal: "SIGKILL",
+      },
+    );
     return parse(stdout);
   } finally {
     rmSync(work, { recursive: true, force: true });
