@@ -76,6 +76,19 @@ const checks: Readonly<Record<string, string>> = {
     until_true states_are UP UP
     many 40 http://app/ > answers
     some_from api-1`,
+  "machines that restart one after the other lose no request, although nobody waits for the balancer in between": `${setUp}
+    for _ in $(seq 60); do ask -X POST http://app/; sleep 0.05; done > answers & visitors=$!
+    sleep 0.3
+    kill -KILL $one
+    until_true states_are DOWN UP
+    start_one
+    until_true answers_at 10.0.2.11
+    kill -KILL $two
+    until_true states_are UP DOWN
+    start_two
+    wait $visitors
+    test "$(wc -l < answers)" = 60
+    all_answered`,
   "a machine that hangs is found out: reads are repeated elsewhere, writes are not, and later ones do not notice": `${setUp}
     kill -STOP $one
     crowd 12 -X POST http://app/ > writes & writing=$!

@@ -135,8 +135,8 @@ backend ready
   option httpchk
   http-check send meth GET uri /readyz
   http-check expect status 200
-  # A visitor's connection that fails has it asked at once.
-  default-server check inter 2s fastinter 500ms downinter 1s fall 2 rise 2 observe layer4 error-limit 1 on-error fastinter
+  # A visitor's connection that fails has it asked at once. One good answer brings it back before the next one is restarted.
+  default-server check inter 2s fastinter 500ms downinter 500ms fall 2 rise 1 observe layer4 error-limit 1 on-error fastinter
   server api-1 10.0.2.11:8080
   server api-2 10.0.2.12:8080
 
