@@ -9,8 +9,9 @@ await cloud.driver.createVolume({ id: 41, name: "data", sizeGiB: 10, format: "ex
 await cloud.driver.provision(cloud.spec(1));
 await cloud.driver.attachVolume(41, 1, true);
 await bootAll(cloud, hosts);
+// Listens before it says so: the signal may follow at once. A signal alone keeps no process alive; machines do.
+const told = once(process, "SIGTERM");
 process.stdout.write("ready\n");
-// A signal alone keeps no process alive; machines do.
-await once(process, "SIGTERM");
+await told;
 await cloud.driver.close();
 process.stdout.write("closed\n");
