@@ -47,8 +47,8 @@ const healthSeconds = 600;
  *
  * Running machines are changed one at a time in the order of the plan, and each must be as healthy after as before, or the
  * update ends there. New ones serve nobody yet and are set up side by side. A new platform becomes healthy only as a whole,
- * and a password that several machines share fits again only when the last of them has it: so the health of all is looked
- * at in the end, whenever anything was changed.
+ * and a password that several machines share is taken beside the former one until the last of them has it: so the former
+ * ones end and the health of all is looked at in the end, whenever anything was changed.
  *
  * A machine is known by the host key it showed at a first look, which tells it nothing. Everything else goes only to a
  * machine that shows this key.
@@ -193,13 +193,14 @@ export class Delivery extends pulumi.ComponentResource {
     });
   }
 
+  /** By now every machine has today's passwords: the former ones end, and all must be well without them. */
   #health(
     name: string,
     machine: Machine,
     args: DeliveryArgs,
     { everything, after }: { readonly everything: pulumi.Output<string>; readonly after: readonly pulumi.Resource[] },
   ): void {
-    const create = pulumi.interpolate`chitlaq-health ${healthSeconds} # ${everything}`;
+    const create = pulumi.interpolate`chitlaq-secrets retire && chitlaq-health ${healthSeconds} # ${everything}`;
     this.#run(`${name}-${machine.plan.name}-health`, machine, args, { create, after });
   }
 

@@ -3,12 +3,10 @@
 set -euo pipefail
 source /usr/local/lib/chitlaq/lib.sh
 
-for name in postgres-app-password valkey-app-password valkey-sentinel-password app-session-secret; do
-  [[ -e /etc/chitlaq/secrets/$name ]] || continue
-  [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
-done
+plain_secrets postgres-app-password valkey-app-password valkey-sentinel-password app-session-secret
 
 {
+  printf 'DATABASE_USER=%s\n' "$(login_name "$(secret postgres-app-password)")"
   printf 'DATABASE_PASSWORD=%s\n' "$(secret postgres-app-password)"
   printf 'REDIS_PASSWORD=%s\n' "$(secret valkey-app-password)"
   printf 'SESSION_SECRET=%s\n' "$(secret app-session-secret)"

@@ -49,3 +49,28 @@ put_file() {
 
 # secret NAME prints the value of a delivered secret without its final line break.
 secret() { printf '%s' "$(<"/etc/chitlaq/secrets/$1")"; }
+
+# accepted NAME prints every value a client may show for it, a line each: today's, and former ones that another machine
+# may still hold.
+accepted() {
+  printf '%s\n' "$(secret "$1")"
+  [[ ! -e /etc/chitlaq/former/$1 ]] || cat "/etc/chitlaq/former/$1"
+}
+
+# sha256 prints the sum of standard input and nothing else.
+sha256() { sha256sum | cut -d ' ' -f 1; }
+
+# plain_secrets NAME... fails when one is not letters and digits: they are written into files of several languages, none
+# of which is escaped.
+plain_secrets() {
+  local name
+  for name in "$@"; do
+    [[ -e /etc/chitlaq/secrets/$name ]] || continue
+    [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
+  done
+}
+
+# login_name PASSWORD prints the name under which an application with this password logs in at PgBouncer, which knows one
+# password per name: under a name of its own, a new password is good before the former one ends. What the name tells of a
+# random password, 32 of its 190 bits, helps nobody.
+login_name() { printf 'chitlaq-%s' "$(printf '%s' "$1" | sha256 | cut -c 1-8)"; }

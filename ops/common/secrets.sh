@@ -1,14 +1,30 @@
 #!/bin/bash
 # Takes delivered secrets and tells which are missing. It never prints a value.
 #   chitlaq-secrets install  reads {"name": "value", ...} from standard input and starts the services when the set is complete
+#   chitlaq-secrets retire   ends the former passwords, once every machine was brought today's
 #   chitlaq-secrets status   lists every secret the machine needs with present or missing
 set -euo pipefail
 source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 
 list=/etc/chitlaq/secrets.tsv
 directory=/etc/chitlaq/secrets
+former=/etc/chitlaq/former
 
 is_wanted() { cut -f 1 "$list" | grep -qxF -- "$1"; }
+
+# Machines get a new password one after the other: until the last one has it, servers take the one before it too. After
+# updates that broke off there may be several.
+keep_former() {
+  local name=$1 incoming=$2 value
+  [[ $name == *-password && -s $directory/$name ]] || return 0
+  value=$(secret "$name")
+  [[ $value != "$incoming" ]] || return 0
+  install -d -m 0700 "$former"
+  {
+    printf '%s\n' "$value"
+    [[ ! -e $former/$name ]] || cat "$former/$name"
+  } | awk '!seen[$0]++' | put_file "$former/$name" 0600 root root
+}
 
 install_secrets() {
   local incoming name mode owner group
@@ -25,11 +41,23 @@ install_secrets() {
   flock 9
   while IFS=$'\t' read -r name mode owner group; do
     jq -e --arg name "$name" 'has($name)' >/dev/null <<<"$incoming" || continue
+    keep_former "$name" "$(jq -r --arg name "$name" '.[$name]' <<<"$incoming")"
     jq -rj --arg name "$name" '.[$name]' <<<"$incoming" | put_file "$directory/$name" "$mode" "$owner" "$group"
   done <"$list"
   exec 9>&-
   systemctl start chitlaq-activate.service
   status
+}
+
+retire() {
+  [[ -e $former ]] || return 0
+  exec 9>/var/lib/chitlaq/activate.lock
+  flock 9
+  rm -rf "$former"
+  exec 9>&-
+  # Renders without them what servers read, and has these read it.
+  systemctl start chitlaq-activate.service
+  log "former passwords are refused from now on"
 }
 
 status() {
@@ -47,6 +75,7 @@ status() {
 
 case ${1:-} in
   install) install_secrets ;;
+  retire) retire ;;
   status) status ;;
-  *) fail "usage: chitlaq-secrets install|status" ;;
+  *) fail "usage: chitlaq-secrets install|retire|status" ;;
 esac

@@ -4,11 +4,7 @@ set -euo pipefail
 source /usr/local/lib/chitlaq/lib.sh
 source /etc/chitlaq/database.env
 
-for name in postgres-app-password postgres-superuser-password postgres-replication-password postgres-rewind-password; do
-  [[ -e /etc/chitlaq/secrets/$name ]] || continue
-  # Written into files of three languages below, none of which is escaped.
-  [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
-done
+plain_secrets postgres-app-password postgres-superuser-password postgres-replication-password postgres-rewind-password
 
 if [[ $PATRONI == yes ]]; then
   # Patroni reads every file of this folder in order, and again on reload; its environment it reads only once.
@@ -24,8 +20,16 @@ postgresql:
       password: $(secret postgres-rewind-password)
 EOT
 fi
-put_file /etc/chitlaq/rendered/pgbouncer-users.txt 0640 root postgres <<EOT
-"chitlaq" "$(secret postgres-app-password)"
-EOT
+# Whoever logs in with one of these is chitlaq for PostgreSQL, which lets PgBouncer in by its system user. People may
+# use that name.
+users=/etc/chitlaq/rendered/pgbouncer-users.txt
+known=$(sha256 2>/dev/null <"$users") || known=
+{
+  printf '"chitlaq" "%s"\n' "$(secret postgres-app-password)"
+  accepted postgres-app-password | while read -r value; do printf '"%s" "%s"\n' "$(login_name "$value")" "$value"; done
+} | put_file "$users" 0640 root postgres
+if [[ $known != "$(sha256 <"$users")" ]] && systemctl is-active --quiet pgbouncer.service; then
+  systemctl reload pgbouncer.service
+fi
 # It comes with the first delivery, when nothing runs that could need it.
 [[ ! -x /usr/local/lib/chitlaq/database-settings ]] || /usr/local/lib/chitlaq/database-settings

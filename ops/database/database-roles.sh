@@ -1,5 +1,6 @@
 #!/bin/bash
-# Creates the application's role and database and gives the role its current password; safe to repeat.
+# Creates the application's role, which has no password because only PgBouncer lets anybody in as it, and the database; safe
+# to repeat.
 #   database-roles [CONNECTION]
 # Patroni runs it with a connection when it has created the cluster; chitlaq-database runs it on the primary after that.
 set -euo pipefail
@@ -8,20 +9,13 @@ source "$(dirname "$0")/lib.sh"
 connection=${1:-host=/var/run/postgresql dbname=postgres user=postgres}
 run_psql() { psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 "$@"; }
 
-# The password travels on standard input, so that neither the process list nor PostgreSQL's log shows it.
-{
-  printf '\\set password %s\n' "'$(secret postgres-app-password)'"
-  cat <<'SQL'
-SET log_statement = 'none';
-SET log_min_duration_statement = -1;
-SET log_min_error_statement = 'panic';
+run_psql "$connection" <<'SQL'
 SET synchronous_commit = local;
 SELECT 'CREATE ROLE chitlaq LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'chitlaq') \gexec
-ALTER ROLE chitlaq LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'password';
+ALTER ROLE chitlaq LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD NULL;
 SELECT 'CREATE DATABASE chitlaq OWNER chitlaq' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'chitlaq') \gexec
 REVOKE CONNECT, TEMPORARY ON DATABASE chitlaq FROM PUBLIC;
 ALTER ROLE chitlaq SET statement_timeout = '15s';
 ALTER ROLE chitlaq SET idle_in_transaction_session_timeout = '30s';
 SQL
-} | run_psql "$connection"
 log "role and database chitlaq are in place"

@@ -4,34 +4,43 @@ set -euo pipefail
 source /usr/local/lib/chitlaq/lib.sh
 source /etc/chitlaq/redis.env
 
-for name in valkey-app-password valkey-replica-password valkey-sentinel-password valkey-admin-password; do
-  [[ -e /etc/chitlaq/secrets/$name ]] || continue
-  [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
-done
+plain_secrets valkey-app-password valkey-replica-password valkey-sentinel-password valkey-admin-password
 
-hash_of() { secret "$1" | sha256sum | cut -d ' ' -f 1; }
+# hashes_of NAME prints, as rules of a user, that each of the accepted passwords opens the door.
+hashes_of() {
+  local value
+  accepted "$1" | while read -r value; do printf '#%s ' "$(printf '%s' "$value" | sha256)"; done
+}
+
+# Makes the running server read its users again, as an administrator it knows already: after a change of that password, by
+# a former one. The client ends with 0 whatever the server says; only two OKs mean that it knows the users and its own login.
+load_users() {
+  local admin answer
+  while read -r admin; do
+    answer=$(printf 'ACL LOAD\nCONFIG SET masterauth %s\n' "$(secret valkey-replica-password)" |
+      VALKEYCLI_AUTH=$admin REDISCLI_AUTH=$admin valkey-cli --no-auth-warning --user admin -h "$LISTEN" -p "$PORT" 2>/dev/null) || true
+    [[ $answer != $'OK\nOK' ]] || return 0
+  done < <(accepted valkey-admin-password)
+  return 1
+}
 
 if [[ $SERVER == yes ]]; then
   # The application has data and its own connections, no administration; a replica may only replicate; a Sentinel may do
   # what a failover takes (valkey.io/topics/sentinel, "Sentinel and ACL").
   put_file /etc/chitlaq/rendered/valkey-users.acl 0640 root valkey <<EOT
 user default off
-user app on #$(hash_of valkey-app-password) ~* &* +@all -@admin -@dangerous +info +client|setname +client|setinfo
-user replica on #$(hash_of valkey-replica-password) +psync +replconf +ping
-user sentinel on #$(hash_of valkey-replica-password) allchannels +multi +slaveof +replicaof +ping +exec +subscribe +config|rewrite +role +publish +info +client|setname +client|kill +script|kill
-user admin on #$(hash_of valkey-admin-password) ~* &* +@all
+user app on $(hashes_of valkey-app-password)~* &* +@all -@admin -@dangerous +info +client|setname +client|setinfo
+user replica on $(hashes_of valkey-replica-password)+psync +replconf +ping
+user sentinel on $(hashes_of valkey-replica-password)allchannels +multi +slaveof +replicaof +ping +exec +subscribe +config|rewrite +role +publish +info +client|setname +client|kill +script|kill
+user admin on $(hashes_of valkey-admin-password)~* &* +@all
 EOT
   put_file /etc/chitlaq/rendered/valkey-secret.conf 0640 root valkey <<EOT
 masteruser replica
 masterauth $(secret valkey-replica-password)
 EOT
   if systemctl is-active --quiet valkey-server.service; then
-    # The client ends with 0 whatever the server says; only two OKs mean that it knows the users and its own login. After
-    # a change of the administrator's password it refuses that login too, and starts anew instead.
-    answer=$(printf 'ACL LOAD\nCONFIG SET masterauth %s\n' "$(secret valkey-replica-password)" |
-      VALKEYCLI_AUTH=$(secret valkey-admin-password) REDISCLI_AUTH=$(secret valkey-admin-password) \
-        valkey-cli --no-auth-warning --user admin -h "$LISTEN" -p "$PORT" 2>/dev/null) || true
-    [[ $answer == $'OK\nOK' ]] || systemctl --no-block restart valkey-server.service
+    # A server that knows none of them learns all of them by starting anew.
+    load_users || systemctl --no-block restart valkey-server.service
   fi
 fi
 

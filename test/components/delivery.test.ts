@@ -218,7 +218,7 @@ describe("the delivery of phase 2", () => {
       resource(await captureDelivery(phase2, changes), "delivery-lb-1-health", commandType).inputs.create;
     const before = await healthOf({});
     assert.equal(await healthOf({}), before);
-    assert.match(String(before), /^chitlaq-health 600 # [0-9a-f]{32}$/);
+    assert.match(String(before), /^chitlaq-secrets retire && chitlaq-health 600 # [0-9a-f]{32}$/);
     const files = await healthOf({ fileSet: (name) => (name === "db-2" ? "# changed\n" : fileSetOf(name)) });
     const secrets = await healthOf({ secrets: (name) => ({ password: pulumi.secret(`other of ${name}`) }) });
     assert.equal(new Set([before, files, secrets]).size, 3);

@@ -5,6 +5,8 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createProgress } from "../../cli/progress.ts";
+import { secretsRotate } from "../../cli/secrets/verbs.ts";
 import { type Person, registerPerson } from "./person.ts";
 import { startProbe } from "./probe.ts";
 import { openStage, type Stage, skip, waitFor } from "./stage.ts";
@@ -87,6 +89,27 @@ async function answeredBy(stage: Stage, machine: string, from: number, until: nu
   const answered = requests.filter(({ upstream }) => upstream === machine);
   return { all: requests.length, answered: answered.length };
 }
+
+/** Whoever changes it logs everybody out. */
+const keptSecret = "app-session-secret";
+
+const applicationLogin = "cat /etc/chitlaq/app.env /etc/chitlaq/rendered/app.env";
+
+/** Tries the application's logins as its environment on standard input has them, by its own drivers. */
+const logIn = `cat >/run/login && set -a && . /run/login && cd /opt/chitlaq/current && rm /run/login && node --input-type=module -e '
+  import { openRedis } from "./src/redis.js";
+  import { readSettings } from "./src/settings.js";
+  import pg from "pg";
+  const { database, redis } = readSettings(process.env);
+  const client = new pg.Client(database);
+  const user = await client.connect()
+    .then(() => client.query("SELECT current_user"))
+    .then(({ rows }) => rows[0].current_user, () => "refused");
+  const door = openRedis({ ...redis, sentinels: [] }, { warn() {} }, "test");
+  const answer = await door.ping().catch(() => "refused");
+  console.log(user, answer);
+  process.exit(0);
+'`;
 
 it("visitors are served while machines come and go", { skip }, async (t) => {
   const stage = await openStage(t, "phase2", { platform: { redis: { replica: true } } });
@@ -204,4 +227,35 @@ it("visitors are served while machines come and go", { skip }, async (t) => {
       assert.ok(longest / 1000 <= redisLimitSeconds, `${longest / 1000} s`);
     });
   }
+
+  await t.test("every password and certificate changes while visitors are served: no request fails", async (u) => {
+    const secrets = await stage.secrets();
+    const changed = secrets.wanted
+      .filter(({ name, source }) => /^(password|certificate)$/.test(source.kind) && name !== keptSecret)
+      .map(({ name }) => name);
+    assert.ok(changed.includes("postgres-app-password") && changed.includes("valkey-app-password"));
+    const login = await stage.sh("api-1", applicationLogin);
+    const probe = startProbe(stage, "/healthz", 250);
+    const posting = startPosting(stage, person);
+    await secretsRotate(
+      secrets,
+      changed,
+      { loseEncrypted: false },
+      createProgress({ quiet: true, stream: process.stderr }),
+    );
+    await stage.up();
+    // The application's database connections of before were idle for 30 s by then.
+    await sleep(2000);
+    const written = await posting();
+    const { requests, failed, failures } = await totals([probe]);
+    u.diagnostic(`${failed} of ${requests} requests and ${written.failures.length} of ${written.posts} posts failed`);
+    assert.ok(requests > 50 && written.posts > 50);
+    assert.deepEqual([...failures, ...written.failures], []);
+    assert.ok(await person.isLoggedIn());
+
+    const now = await stage.sh("api-1", applicationLogin);
+    assert.equal(await stage.sh("api-1", logIn, { input: now }), "chitlaq PONG");
+    assert.equal(await stage.sh("api-1", logIn, { input: login }), "refused refused");
+    await stage.healthy();
+  });
 });

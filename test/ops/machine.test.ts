@@ -321,6 +321,7 @@ suite("database", () => {
     readonly postgresql: {
       readonly parameters: Readonly<Record<string, unknown>>;
       readonly pg_hba: readonly string[];
+      readonly pg_ident: readonly string[];
       readonly data_dir: string;
     };
     readonly etcd3: { readonly hosts: readonly string[]; readonly protocol: string };
@@ -355,10 +356,16 @@ suite("database", () => {
     assert.ok(!("max_connections" in parameters), "Patroni takes it from the shared configuration only");
   });
 
-  test("pg_hba lets only application addresses in as the application, by SCRAM over TLS", () => {
-    const rules = patroni(phase2, "db-1").postgresql.pg_hba;
-    const application = rules.filter((rule) => / chitlaq chitlaq /.test(rule));
-    assert.deepEqual(application, ["hostssl chitlaq chitlaq 10.0.2.0/24 scram-sha-256"]);
+  test("the application gets in through PgBouncer alone, from its own addresses, by SCRAM over TLS", () => {
+    const { pg_hba: rules, pg_ident: identities } = patroni(phase2, "db-1").postgresql;
+    const application = rules.filter((rule) => / chitlaq /.test(rule));
+    assert.deepEqual(application, ["local chitlaq chitlaq peer map=pooler"]);
+    assert.deepEqual(identities, ["pooler postgres chitlaq"]);
+    const pool = contentOf(phase2, "db-1", "/etc/chitlaq/pgbouncer/hba.conf").split("\n");
+    assert.deepEqual(
+      pool.filter((line) => line !== "" && !line.startsWith("#")),
+      ["hostssl chitlaq all 10.0.2.0/24 scram-sha-256"],
+    );
     assert.ok(rules.every((rule) => !/\b(trust|md5|password)$/.test(rule)));
     assert.ok(rules.every((rule) => !/ (0\.0\.0\.0\/0|::\/0|all) scram/.test(rule) || rule.startsWith("local")));
   });

@@ -35,7 +35,6 @@ export function appPart(plan: Plan, machine: Machine): Part | null {
     units: [{ when: "secrets", unit, refresh: "restart" }],
     secrets: [
       authority,
-      // On the machine that also holds the database, PostgreSQL's group reads it too.
       appPassword,
       valkeyAppPassword,
       shared("app-session-secret", "key of the application's session tokens", password),

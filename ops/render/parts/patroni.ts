@@ -3,7 +3,14 @@ import type { DatabaseService, Machine, Plan } from "../../../plan/types.ts";
 import { asset, file, filled, filledYaml, script, unitFile } from "../assets.ts";
 import { type Part, part } from "../types.ts";
 import type { YamlValue } from "../yamlTemplate.ts";
-import { clusterParameters, dataDirectory, hostBasedAccess, memberParameters, poolerPackages } from "./postgres.ts";
+import {
+  clusterParameters,
+  dataDirectory,
+  hostBasedAccess,
+  identityMap,
+  memberParameters,
+  poolerPackages,
+} from "./postgres.ts";
 import { machineCertificate, password, shared } from "./secrets.ts";
 
 const libraries = "/usr/local/lib/chitlaq";
@@ -81,6 +88,7 @@ function memberConfiguration(database: DatabaseService, patroni: Patroni, member
     dataDirectory: dataDirectory(database),
     parameters: memberParameters(database, member.tuning),
     hba: hostBasedAccess(database),
+    identities: identityMap,
   });
 }
 

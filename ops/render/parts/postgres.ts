@@ -44,12 +44,16 @@ function parameters(name: string, values: Readonly<Record<string, YamlValue>>): 
   return parse(filledYaml(name, values)) as Parameters;
 }
 
-/** Who may log in to PostgreSQL itself; the first rule that fits decides. */
+/** PgBouncer runs as Debian's system user postgres, and is chitlaq to PostgreSQL. */
+export const identityMap: readonly string[] = ["pooler postgres chitlaq"];
+
+/** Who may log in to PostgreSQL itself; the first rule that fits decides. Applications do so at PgBouncer only. */
 export function hostBasedAccess(database: DatabaseService): readonly string[] {
   const members = database.patroni === null ? [] : database.members.map(({ ip }) => `${ip}/32`);
   const scram = "scram-sha-256";
   return [
     "local all postgres peer",
+    "local chitlaq chitlaq peer map=pooler",
     `local all all ${scram}`,
     ...(database.patroni === null
       ? []
@@ -62,7 +66,6 @@ export function hostBasedAccess(database: DatabaseService): readonly string[] {
       `hostssl replication replicator ${address} ${scram}`,
       `hostssl postgres rewinder ${address} ${scram}`,
     ]),
-    ...database.clientRanges.map((range) => `hostssl chitlaq chitlaq ${range} ${scram}`),
   ];
 }
 
@@ -104,7 +107,7 @@ export function postgresPart(plan: Plan, machine: Machine): Part | null {
       { when: "secrets", unit: "chitlaq-database.service", refresh: "restart" },
       { when: "secrets", unit: "chitlaq-heartbeat.timer", refresh: "none" },
     ],
-    secrets: [...machineCertificate(machine), { ...appPassword, mode: "0640", group: "postgres" }],
+    secrets: [...machineCertificate(machine), appPassword],
     checks: [
       { name: "volume", command: `mountpoint -q ${database.dataMount}` },
       { name: "postgresql", command: "runuser -u postgres -- psql -XAtqc 'SELECT 1' -h /var/run/postgresql postgres" },
@@ -142,6 +145,7 @@ export function singleClusterPart(plan: Plan, machine: Machine): Part | null {
     listen_addresses: member.ip,
     port: database.port,
     hba_file: "/etc/chitlaq/postgresql/pg_hba.conf",
+    ident_file: "/etc/chitlaq/postgresql/pg_ident.conf",
     ...clusterParameters(member.tuning),
     ...memberParameters(database, member.tuning),
   };
@@ -154,6 +158,11 @@ export function singleClusterPart(plan: Plan, machine: Machine): Part | null {
       file(
         "/etc/chitlaq/postgresql/pg_hba.conf",
         filled("database/pg_hba.conf.tmpl", "pgconf", { rules: hostBasedAccess(database) }),
+        readers,
+      ),
+      file(
+        "/etc/chitlaq/postgresql/pg_ident.conf",
+        filled("database/pg_ident.conf.tmpl", "pgconf", { map: identityMap }),
         readers,
       ),
       script(`${libraries}/cluster`, "database/cluster.sh"),

@@ -45,7 +45,7 @@ export function machineCertificate(machine: Machine): readonly RequiredSecret[] 
   ];
 }
 
-export const appPassword = shared("postgres-app-password", "PostgreSQL login of the application", password);
+export const appPassword = shared("postgres-app-password", "login of the application at PgBouncer", password);
 export const valkeyAppPassword = shared("valkey-app-password", "Valkey login of the application", password);
 export const sentinelPassword = shared("valkey-sentinel-password", "login at the Sentinels", password);
 export const replicaPassword = shared(

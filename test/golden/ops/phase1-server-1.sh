@@ -25,14 +25,14 @@ APT::Periodic::Unattended-Upgrade "1";
 END-OF-FILE
 
 put main 0644 root root restart:chitlaq-app.service /etc/chitlaq/app.env <<'END-OF-FILE'
-# What the application is told by the plan; what is secret stands in /etc/chitlaq/rendered/app.env.
+# What the application is told by the plan; what goes with its secrets stands in
+# /etc/chitlaq/rendered/app.env.
 NODE_ENV=production
 HOST='127.0.0.1'
 PORT='8080'
 DATABASE_HOST='127.0.0.1'
 DATABASE_PORT='6432'
 DATABASE_NAME=chitlaq
-DATABASE_USER=chitlaq
 DATABASE_SSLMODE=verify-full
 DATABASE_SSLROOTCERT=/etc/chitlaq/secrets/ca.crt
 DATABASE_POOL_SIZE='24'
@@ -108,14 +108,20 @@ END-OF-FILE
 
 put main 0640 root postgres reload:pgbouncer.service /etc/chitlaq/pgbouncer/hba.conf <<'END-OF-FILE'
 # Who may use the pool. The console (database pgbouncer) is for the system user postgres on the socket, as user pgbouncer.
-hostssl chitlaq chitlaq 127.0.0.1/32 scram-sha-256
+# Names are those of /etc/chitlaq/rendered/pgbouncer-users.txt, one per password of the application.
+hostssl chitlaq all 127.0.0.1/32 scram-sha-256
 END-OF-FILE
 
 put main 0640 root postgres reload:postgresql@17-main.service /etc/chitlaq/postgresql/pg_hba.conf <<'END-OF-FILE'
 # Who may log in, from where and how; the first line that fits decides.
 local all postgres peer
+local chitlaq chitlaq peer map=pooler
 local all all scram-sha-256
-hostssl chitlaq chitlaq 127.0.0.1/32 scram-sha-256
+END-OF-FILE
+
+put main 0640 root postgres reload:postgresql@17-main.service /etc/chitlaq/postgresql/pg_ident.conf <<'END-OF-FILE'
+# Which system user is which user of the database on the socket.
+pooler postgres chitlaq
 END-OF-FILE
 
 put main 0640 root postgres none /etc/chitlaq/postgresql/restore_hba.conf <<'END-OF-FILE'
@@ -128,6 +134,7 @@ put main 0640 root postgres reload:postgresql@17-main.service /etc/chitlaq/postg
 listen_addresses = '127.0.0.1'
 port = '5432'
 hba_file = '/etc/chitlaq/postgresql/pg_hba.conf'
+ident_file = '/etc/chitlaq/postgresql/pg_ident.conf'
 max_connections = '44'
 max_worker_processes = '8'
 max_wal_senders = '10'
@@ -236,7 +243,7 @@ machine.key	0640	root	chitlaq-tls
 origin-pull-ca.pem	0644	root	root
 origin.crt	0644	root	root
 origin.key	0600	root	root
-postgres-app-password	0640	root	postgres
+postgres-app-password	0600	root	root
 restic-password	0600	root	root
 s3-access-key	0600	root	root
 s3-secret-key	0600	root	root
@@ -644,7 +651,7 @@ END-OF-FILE
 
 put main 0640 root postgres reload:pgbouncer.service /etc/pgbouncer/pgbouncer.ini <<'END-OF-FILE'
 [databases]
-chitlaq = host=/var/run/postgresql port=5432 dbname=chitlaq
+chitlaq = host=/var/run/postgresql port=5432 dbname=chitlaq user=chitlaq
 
 [pgbouncer]
 listen_addr = 127.0.0.1
@@ -1240,10 +1247,7 @@ set -euo pipefail
 source /usr/local/lib/chitlaq/lib.sh
 source /etc/chitlaq/database.env
 
-for name in postgres-app-password postgres-superuser-password postgres-replication-password postgres-rewind-password; do
-  [[ -e /etc/chitlaq/secrets/$name ]] || continue
-  [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
-done
+plain_secrets postgres-app-password postgres-superuser-password postgres-replication-password postgres-rewind-password
 
 if [[ $PATRONI == yes ]]; then
   ln -sfn /etc/patroni/config.yml /etc/chitlaq/patroni/config.yml
@@ -1258,9 +1262,15 @@ postgresql:
       password: $(secret postgres-rewind-password)
 EOT
 fi
-put_file /etc/chitlaq/rendered/pgbouncer-users.txt 0640 root postgres <<EOT
-"chitlaq" "$(secret postgres-app-password)"
-EOT
+users=/etc/chitlaq/rendered/pgbouncer-users.txt
+known=$(sha256 2>/dev/null <"$users") || known=
+{
+  printf '"chitlaq" "%s"\n' "$(secret postgres-app-password)"
+  accepted postgres-app-password | while read -r value; do printf '"%s" "%s"\n' "$(login_name "$value")" "$value"; done
+} | put_file "$users" 0640 root postgres
+if [[ $known != "$(sha256 <"$users")" ]] && systemctl is-active --quiet pgbouncer.service; then
+  systemctl reload pgbouncer.service
+fi
 [[ ! -x /usr/local/lib/chitlaq/database-settings ]] || /usr/local/lib/chitlaq/database-settings
 END-OF-FILE
 
@@ -1271,30 +1281,37 @@ set -euo pipefail
 source /usr/local/lib/chitlaq/lib.sh
 source /etc/chitlaq/redis.env
 
-for name in valkey-app-password valkey-replica-password valkey-sentinel-password valkey-admin-password; do
-  [[ -e /etc/chitlaq/secrets/$name ]] || continue
-  [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
-done
+plain_secrets valkey-app-password valkey-replica-password valkey-sentinel-password valkey-admin-password
 
-hash_of() { secret "$1" | sha256sum | cut -d ' ' -f 1; }
+hashes_of() {
+  local value
+  accepted "$1" | while read -r value; do printf '#%s ' "$(printf '%s' "$value" | sha256)"; done
+}
+
+load_users() {
+  local admin answer
+  while read -r admin; do
+    answer=$(printf 'ACL LOAD\nCONFIG SET masterauth %s\n' "$(secret valkey-replica-password)" |
+      VALKEYCLI_AUTH=$admin REDISCLI_AUTH=$admin valkey-cli --no-auth-warning --user admin -h "$LISTEN" -p "$PORT" 2>/dev/null) || true
+    [[ $answer != $'OK\nOK' ]] || return 0
+  done < <(accepted valkey-admin-password)
+  return 1
+}
 
 if [[ $SERVER == yes ]]; then
   put_file /etc/chitlaq/rendered/valkey-users.acl 0640 root valkey <<EOT
 user default off
-user app on #$(hash_of valkey-app-password) ~* &* +@all -@admin -@dangerous +info +client|setname +client|setinfo
-user replica on #$(hash_of valkey-replica-password) +psync +replconf +ping
-user sentinel on #$(hash_of valkey-replica-password) allchannels +multi +slaveof +replicaof +ping +exec +subscribe +config|rewrite +role +publish +info +client|setname +client|kill +script|kill
-user admin on #$(hash_of valkey-admin-password) ~* &* +@all
+user app on $(hashes_of valkey-app-password)~* &* +@all -@admin -@dangerous +info +client|setname +client|setinfo
+user replica on $(hashes_of valkey-replica-password)+psync +replconf +ping
+user sentinel on $(hashes_of valkey-replica-password)allchannels +multi +slaveof +replicaof +ping +exec +subscribe +config|rewrite +role +publish +info +client|setname +client|kill +script|kill
+user admin on $(hashes_of valkey-admin-password)~* &* +@all
 EOT
   put_file /etc/chitlaq/rendered/valkey-secret.conf 0640 root valkey <<EOT
 masteruser replica
 masterauth $(secret valkey-replica-password)
 EOT
   if systemctl is-active --quiet valkey-server.service; then
-    answer=$(printf 'ACL LOAD\nCONFIG SET masterauth %s\n' "$(secret valkey-replica-password)" |
-      VALKEYCLI_AUTH=$(secret valkey-admin-password) REDISCLI_AUTH=$(secret valkey-admin-password) \
-        valkey-cli --no-auth-warning --user admin -h "$LISTEN" -p "$PORT" 2>/dev/null) || true
-    [[ $answer == $'OK\nOK' ]] || systemctl --no-block restart valkey-server.service
+    load_users || systemctl --no-block restart valkey-server.service
   fi
 fi
 
@@ -1328,12 +1345,10 @@ put main 0755 root root none /usr/local/lib/chitlaq/activate.d/60-app <<'END-OF-
 set -euo pipefail
 source /usr/local/lib/chitlaq/lib.sh
 
-for name in postgres-app-password valkey-app-password valkey-sentinel-password app-session-secret; do
-  [[ -e /etc/chitlaq/secrets/$name ]] || continue
-  [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
-done
+plain_secrets postgres-app-password valkey-app-password valkey-sentinel-password app-session-secret
 
 {
+  printf 'DATABASE_USER=%s\n' "$(login_name "$(secret postgres-app-password)")"
   printf 'DATABASE_PASSWORD=%s\n' "$(secret postgres-app-password)"
   printf 'REDIS_PASSWORD=%s\n' "$(secret valkey-app-password)"
   printf 'SESSION_SECRET=%s\n' "$(secret app-session-secret)"
@@ -1430,21 +1445,15 @@ source "$(dirname "$0")/lib.sh"
 connection=${1:-host=/var/run/postgresql dbname=postgres user=postgres}
 run_psql() { psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 "$@"; }
 
-{
-  printf '\\set password %s\n' "'$(secret postgres-app-password)'"
-  cat <<'SQL'
-SET log_statement = 'none';
-SET log_min_duration_statement = -1;
-SET log_min_error_statement = 'panic';
+run_psql "$connection" <<'SQL'
 SET synchronous_commit = local;
 SELECT 'CREATE ROLE chitlaq LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'chitlaq') \gexec
-ALTER ROLE chitlaq LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'password';
+ALTER ROLE chitlaq LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD NULL;
 SELECT 'CREATE DATABASE chitlaq OWNER chitlaq' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'chitlaq') \gexec
 REVOKE CONNECT, TEMPORARY ON DATABASE chitlaq FROM PUBLIC;
 ALTER ROLE chitlaq SET statement_timeout = '15s';
 ALTER ROLE chitlaq SET idle_in_transaction_session_timeout = '30s';
 SQL
-} | run_psql "$connection"
 log "role and database chitlaq are in place"
 END-OF-FILE
 
@@ -1541,6 +1550,23 @@ put_file() {
 }
 
 secret() { printf '%s' "$(<"/etc/chitlaq/secrets/$1")"; }
+
+accepted() {
+  printf '%s\n' "$(secret "$1")"
+  [[ ! -e /etc/chitlaq/former/$1 ]] || cat "/etc/chitlaq/former/$1"
+}
+
+sha256() { sha256sum | cut -d ' ' -f 1; }
+
+plain_secrets() {
+  local name
+  for name in "$@"; do
+    [[ -e /etc/chitlaq/secrets/$name ]] || continue
+    [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
+  done
+}
+
+login_name() { printf 'chitlaq-%s' "$(printf '%s' "$1" | sha256 | cut -c 1-8)"; }
 END-OF-FILE
 
 put late 0755 root root none /usr/local/lib/chitlaq/metrics <<'END-OF-FILE'
@@ -2539,8 +2565,21 @@ source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 
 list=/etc/chitlaq/secrets.tsv
 directory=/etc/chitlaq/secrets
+former=/etc/chitlaq/former
 
 is_wanted() { cut -f 1 "$list" | grep -qxF -- "$1"; }
+
+keep_former() {
+  local name=$1 incoming=$2 value
+  [[ $name == *-password && -s $directory/$name ]] || return 0
+  value=$(secret "$name")
+  [[ $value != "$incoming" ]] || return 0
+  install -d -m 0700 "$former"
+  {
+    printf '%s\n' "$value"
+    [[ ! -e $former/$name ]] || cat "$former/$name"
+  } | awk '!seen[$0]++' | put_file "$former/$name" 0600 root root
+}
 
 install_secrets() {
   local incoming name mode owner group
@@ -2556,11 +2595,22 @@ install_secrets() {
   flock 9
   while IFS=$'\t' read -r name mode owner group; do
     jq -e --arg name "$name" 'has($name)' >/dev/null <<<"$incoming" || continue
+    keep_former "$name" "$(jq -r --arg name "$name" '.[$name]' <<<"$incoming")"
     jq -rj --arg name "$name" '.[$name]' <<<"$incoming" | put_file "$directory/$name" "$mode" "$owner" "$group"
   done <"$list"
   exec 9>&-
   systemctl start chitlaq-activate.service
   status
+}
+
+retire() {
+  [[ -e $former ]] || return 0
+  exec 9>/var/lib/chitlaq/activate.lock
+  flock 9
+  rm -rf "$former"
+  exec 9>&-
+  systemctl start chitlaq-activate.service
+  log "former passwords are refused from now on"
 }
 
 status() {
@@ -2578,7 +2628,8 @@ status() {
 
 case ${1:-} in
   install) install_secrets ;;
+  retire) retire ;;
   status) status ;;
-  *) fail "usage: chitlaq-secrets install|status" ;;
+  *) fail "usage: chitlaq-secrets install|retire|status" ;;
 esac
 END-OF-FILE

@@ -25,14 +25,14 @@ APT::Periodic::Unattended-Upgrade "1";
 END-OF-FILE
 
 put main 0644 root root restart:chitlaq-app.service /etc/chitlaq/app.env <<'END-OF-FILE'
-# What the application is told by the plan; what is secret stands in /etc/chitlaq/rendered/app.env.
+# What the application is told by the plan; what goes with its secrets stands in
+# /etc/chitlaq/rendered/app.env.
 NODE_ENV=production
 HOST='10.0.2.11'
 PORT='8080'
 DATABASE_HOST='127.0.0.1'
 DATABASE_PORT='6432'
 DATABASE_NAME=chitlaq
-DATABASE_USER=chitlaq
 DATABASE_SSLMODE=verify-full
 DATABASE_SSLROOTCERT=/etc/chitlaq/secrets/ca.crt
 DATABASE_POOL_SIZE='64'
@@ -504,12 +504,10 @@ put main 0755 root root none /usr/local/lib/chitlaq/activate.d/60-app <<'END-OF-
 set -euo pipefail
 source /usr/local/lib/chitlaq/lib.sh
 
-for name in postgres-app-password valkey-app-password valkey-sentinel-password app-session-secret; do
-  [[ -e /etc/chitlaq/secrets/$name ]] || continue
-  [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
-done
+plain_secrets postgres-app-password valkey-app-password valkey-sentinel-password app-session-secret
 
 {
+  printf 'DATABASE_USER=%s\n' "$(login_name "$(secret postgres-app-password)")"
   printf 'DATABASE_PASSWORD=%s\n' "$(secret postgres-app-password)"
   printf 'REDIS_PASSWORD=%s\n' "$(secret valkey-app-password)"
   printf 'SESSION_SECRET=%s\n' "$(secret app-session-secret)"
@@ -567,6 +565,23 @@ put_file() {
 }
 
 secret() { printf '%s' "$(<"/etc/chitlaq/secrets/$1")"; }
+
+accepted() {
+  printf '%s\n' "$(secret "$1")"
+  [[ ! -e /etc/chitlaq/former/$1 ]] || cat "/etc/chitlaq/former/$1"
+}
+
+sha256() { sha256sum | cut -d ' ' -f 1; }
+
+plain_secrets() {
+  local name
+  for name in "$@"; do
+    [[ -e /etc/chitlaq/secrets/$name ]] || continue
+    [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
+  done
+}
+
+login_name() { printf 'chitlaq-%s' "$(printf '%s' "$1" | sha256 | cut -c 1-8)"; }
 END-OF-FILE
 
 put late 0755 root root none /usr/local/lib/chitlaq/metrics <<'END-OF-FILE'
@@ -1117,8 +1132,21 @@ source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 
 list=/etc/chitlaq/secrets.tsv
 directory=/etc/chitlaq/secrets
+former=/etc/chitlaq/former
 
 is_wanted() { cut -f 1 "$list" | grep -qxF -- "$1"; }
+
+keep_former() {
+  local name=$1 incoming=$2 value
+  [[ $name == *-password && -s $directory/$name ]] || return 0
+  value=$(secret "$name")
+  [[ $value != "$incoming" ]] || return 0
+  install -d -m 0700 "$former"
+  {
+    printf '%s\n' "$value"
+    [[ ! -e $former/$name ]] || cat "$former/$name"
+  } | awk '!seen[$0]++' | put_file "$former/$name" 0600 root root
+}
 
 install_secrets() {
   local incoming name mode owner group
@@ -1134,11 +1162,22 @@ install_secrets() {
   flock 9
   while IFS=$'\t' read -r name mode owner group; do
     jq -e --arg name "$name" 'has($name)' >/dev/null <<<"$incoming" || continue
+    keep_former "$name" "$(jq -r --arg name "$name" '.[$name]' <<<"$incoming")"
     jq -rj --arg name "$name" '.[$name]' <<<"$incoming" | put_file "$directory/$name" "$mode" "$owner" "$group"
   done <"$list"
   exec 9>&-
   systemctl start chitlaq-activate.service
   status
+}
+
+retire() {
+  [[ -e $former ]] || return 0
+  exec 9>/var/lib/chitlaq/activate.lock
+  flock 9
+  rm -rf "$former"
+  exec 9>&-
+  systemctl start chitlaq-activate.service
+  log "former passwords are refused from now on"
 }
 
 status() {
@@ -1156,7 +1195,8 @@ status() {
 
 case ${1:-} in
   install) install_secrets ;;
+  retire) retire ;;
   status) status ;;
-  *) fail "usage: chitlaq-secrets install|status" ;;
+  *) fail "usage: chitlaq-secrets install|retire|status" ;;
 esac
 END-OF-FILE

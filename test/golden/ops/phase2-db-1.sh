@@ -144,7 +144,8 @@ END-OF-FILE
 
 put main 0640 root postgres reload:pgbouncer.service /etc/chitlaq/pgbouncer/hba.conf <<'END-OF-FILE'
 # Who may use the pool. The console (database pgbouncer) is for the system user postgres on the socket, as user pgbouncer.
-hostssl chitlaq chitlaq 10.0.2.0/24 scram-sha-256
+# Names are those of /etc/chitlaq/rendered/pgbouncer-users.txt, one per password of the application.
+hostssl chitlaq all 10.0.2.0/24 scram-sha-256
 END-OF-FILE
 
 put main 0640 root postgres none /etc/chitlaq/postgresql/restore_hba.conf <<'END-OF-FILE'
@@ -166,7 +167,7 @@ backup-cipher-passphrase	0600	root	root
 ca.crt	0644	root	root
 machine.crt	0644	root	root
 machine.key	0640	root	chitlaq-tls
-postgres-app-password	0640	root	postgres
+postgres-app-password	0600	root	root
 postgres-replication-password	0600	root	root
 postgres-rewind-password	0600	root	root
 postgres-superuser-password	0600	root	root
@@ -433,6 +434,7 @@ postgresql:
     log_autovacuum_min_duration: 1s
   pg_hba:
     - local all postgres peer
+    - local chitlaq chitlaq peer map=pooler
     - local all all scram-sha-256
     - local replication replicator scram-sha-256
     - host replication replicator 127.0.0.1/32 scram-sha-256
@@ -440,7 +442,8 @@ postgresql:
     - hostssl postgres rewinder 10.0.3.11/32 scram-sha-256
     - hostssl replication replicator 10.0.3.12/32 scram-sha-256
     - hostssl postgres rewinder 10.0.3.12/32 scram-sha-256
-    - hostssl chitlaq chitlaq 10.0.2.0/24 scram-sha-256
+  pg_ident:
+    - pooler postgres chitlaq
   recovery_conf:
     restore_command: /usr/local/lib/chitlaq/archive-get %f "%p"
   create_replica_methods:
@@ -498,7 +501,7 @@ END-OF-FILE
 
 put main 0640 root postgres reload:pgbouncer.service /etc/pgbouncer/pgbouncer.ini <<'END-OF-FILE'
 [databases]
-chitlaq = host=/var/run/postgresql port=5432 dbname=chitlaq
+chitlaq = host=/var/run/postgresql port=5432 dbname=chitlaq user=chitlaq
 
 [pgbouncer]
 listen_addr = 10.0.3.11
@@ -1072,10 +1075,7 @@ set -euo pipefail
 source /usr/local/lib/chitlaq/lib.sh
 source /etc/chitlaq/database.env
 
-for name in postgres-app-password postgres-superuser-password postgres-replication-password postgres-rewind-password; do
-  [[ -e /etc/chitlaq/secrets/$name ]] || continue
-  [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
-done
+plain_secrets postgres-app-password postgres-superuser-password postgres-replication-password postgres-rewind-password
 
 if [[ $PATRONI == yes ]]; then
   ln -sfn /etc/patroni/config.yml /etc/chitlaq/patroni/config.yml
@@ -1090,9 +1090,15 @@ postgresql:
       password: $(secret postgres-rewind-password)
 EOT
 fi
-put_file /etc/chitlaq/rendered/pgbouncer-users.txt 0640 root postgres <<EOT
-"chitlaq" "$(secret postgres-app-password)"
-EOT
+users=/etc/chitlaq/rendered/pgbouncer-users.txt
+known=$(sha256 2>/dev/null <"$users") || known=
+{
+  printf '"chitlaq" "%s"\n' "$(secret postgres-app-password)"
+  accepted postgres-app-password | while read -r value; do printf '"%s" "%s"\n' "$(login_name "$value")" "$value"; done
+} | put_file "$users" 0640 root postgres
+if [[ $known != "$(sha256 <"$users")" ]] && systemctl is-active --quiet pgbouncer.service; then
+  systemctl reload pgbouncer.service
+fi
 [[ ! -x /usr/local/lib/chitlaq/database-settings ]] || /usr/local/lib/chitlaq/database-settings
 END-OF-FILE
 
@@ -1184,21 +1190,15 @@ source "$(dirname "$0")/lib.sh"
 connection=${1:-host=/var/run/postgresql dbname=postgres user=postgres}
 run_psql() { psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 "$@"; }
 
-{
-  printf '\\set password %s\n' "'$(secret postgres-app-password)'"
-  cat <<'SQL'
-SET log_statement = 'none';
-SET log_min_duration_statement = -1;
-SET log_min_error_statement = 'panic';
+run_psql "$connection" <<'SQL'
 SET synchronous_commit = local;
 SELECT 'CREATE ROLE chitlaq LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'chitlaq') \gexec
-ALTER ROLE chitlaq LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'password';
+ALTER ROLE chitlaq LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD NULL;
 SELECT 'CREATE DATABASE chitlaq OWNER chitlaq' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'chitlaq') \gexec
 REVOKE CONNECT, TEMPORARY ON DATABASE chitlaq FROM PUBLIC;
 ALTER ROLE chitlaq SET statement_timeout = '15s';
 ALTER ROLE chitlaq SET idle_in_transaction_session_timeout = '30s';
 SQL
-} | run_psql "$connection"
 log "role and database chitlaq are in place"
 END-OF-FILE
 
@@ -1402,6 +1402,23 @@ put_file() {
 }
 
 secret() { printf '%s' "$(<"/etc/chitlaq/secrets/$1")"; }
+
+accepted() {
+  printf '%s\n' "$(secret "$1")"
+  [[ ! -e /etc/chitlaq/former/$1 ]] || cat "/etc/chitlaq/former/$1"
+}
+
+sha256() { sha256sum | cut -d ' ' -f 1; }
+
+plain_secrets() {
+  local name
+  for name in "$@"; do
+    [[ -e /etc/chitlaq/secrets/$name ]] || continue
+    [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
+  done
+}
+
+login_name() { printf 'chitlaq-%s' "$(printf '%s' "$1" | sha256 | cut -c 1-8)"; }
 END-OF-FILE
 
 put late 0755 root root none /usr/local/lib/chitlaq/metrics <<'END-OF-FILE'
@@ -2295,8 +2312,21 @@ source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 
 list=/etc/chitlaq/secrets.tsv
 directory=/etc/chitlaq/secrets
+former=/etc/chitlaq/former
 
 is_wanted() { cut -f 1 "$list" | grep -qxF -- "$1"; }
+
+keep_former() {
+  local name=$1 incoming=$2 value
+  [[ $name == *-password && -s $directory/$name ]] || return 0
+  value=$(secret "$name")
+  [[ $value != "$incoming" ]] || return 0
+  install -d -m 0700 "$former"
+  {
+    printf '%s\n' "$value"
+    [[ ! -e $former/$name ]] || cat "$former/$name"
+  } | awk '!seen[$0]++' | put_file "$former/$name" 0600 root root
+}
 
 install_secrets() {
   local incoming name mode owner group
@@ -2312,11 +2342,22 @@ install_secrets() {
   flock 9
   while IFS=$'\t' read -r name mode owner group; do
     jq -e --arg name "$name" 'has($name)' >/dev/null <<<"$incoming" || continue
+    keep_former "$name" "$(jq -r --arg name "$name" '.[$name]' <<<"$incoming")"
     jq -rj --arg name "$name" '.[$name]' <<<"$incoming" | put_file "$directory/$name" "$mode" "$owner" "$group"
   done <"$list"
   exec 9>&-
   systemctl start chitlaq-activate.service
   status
+}
+
+retire() {
+  [[ -e $former ]] || return 0
+  exec 9>/var/lib/chitlaq/activate.lock
+  flock 9
+  rm -rf "$former"
+  exec 9>&-
+  systemctl start chitlaq-activate.service
+  log "former passwords are refused from now on"
 }
 
 status() {
@@ -2334,7 +2375,8 @@ status() {
 
 case ${1:-} in
   install) install_secrets ;;
+  retire) retire ;;
   status) status ;;
-  *) fail "usage: chitlaq-secrets install|status" ;;
+  *) fail "usage: chitlaq-secrets install|retire|status" ;;
 esac
 END-OF-FILE

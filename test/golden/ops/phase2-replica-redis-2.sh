@@ -581,30 +581,37 @@ set -euo pipefail
 source /usr/local/lib/chitlaq/lib.sh
 source /etc/chitlaq/redis.env
 
-for name in valkey-app-password valkey-replica-password valkey-sentinel-password valkey-admin-password; do
-  [[ -e /etc/chitlaq/secrets/$name ]] || continue
-  [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
-done
+plain_secrets valkey-app-password valkey-replica-password valkey-sentinel-password valkey-admin-password
 
-hash_of() { secret "$1" | sha256sum | cut -d ' ' -f 1; }
+hashes_of() {
+  local value
+  accepted "$1" | while read -r value; do printf '#%s ' "$(printf '%s' "$value" | sha256)"; done
+}
+
+load_users() {
+  local admin answer
+  while read -r admin; do
+    answer=$(printf 'ACL LOAD\nCONFIG SET masterauth %s\n' "$(secret valkey-replica-password)" |
+      VALKEYCLI_AUTH=$admin REDISCLI_AUTH=$admin valkey-cli --no-auth-warning --user admin -h "$LISTEN" -p "$PORT" 2>/dev/null) || true
+    [[ $answer != $'OK\nOK' ]] || return 0
+  done < <(accepted valkey-admin-password)
+  return 1
+}
 
 if [[ $SERVER == yes ]]; then
   put_file /etc/chitlaq/rendered/valkey-users.acl 0640 root valkey <<EOT
 user default off
-user app on #$(hash_of valkey-app-password) ~* &* +@all -@admin -@dangerous +info +client|setname +client|setinfo
-user replica on #$(hash_of valkey-replica-password) +psync +replconf +ping
-user sentinel on #$(hash_of valkey-replica-password) allchannels +multi +slaveof +replicaof +ping +exec +subscribe +config|rewrite +role +publish +info +client|setname +client|kill +script|kill
-user admin on #$(hash_of valkey-admin-password) ~* &* +@all
+user app on $(hashes_of valkey-app-password)~* &* +@all -@admin -@dangerous +info +client|setname +client|setinfo
+user replica on $(hashes_of valkey-replica-password)+psync +replconf +ping
+user sentinel on $(hashes_of valkey-replica-password)allchannels +multi +slaveof +replicaof +ping +exec +subscribe +config|rewrite +role +publish +info +client|setname +client|kill +script|kill
+user admin on $(hashes_of valkey-admin-password)~* &* +@all
 EOT
   put_file /etc/chitlaq/rendered/valkey-secret.conf 0640 root valkey <<EOT
 masteruser replica
 masterauth $(secret valkey-replica-password)
 EOT
   if systemctl is-active --quiet valkey-server.service; then
-    answer=$(printf 'ACL LOAD\nCONFIG SET masterauth %s\n' "$(secret valkey-replica-password)" |
-      VALKEYCLI_AUTH=$(secret valkey-admin-password) REDISCLI_AUTH=$(secret valkey-admin-password) \
-        valkey-cli --no-auth-warning --user admin -h "$LISTEN" -p "$PORT" 2>/dev/null) || true
-    [[ $answer == $'OK\nOK' ]] || systemctl --no-block restart valkey-server.service
+    load_users || systemctl --no-block restart valkey-server.service
   fi
 fi
 
@@ -678,6 +685,23 @@ put_file() {
 }
 
 secret() { printf '%s' "$(<"/etc/chitlaq/secrets/$1")"; }
+
+accepted() {
+  printf '%s\n' "$(secret "$1")"
+  [[ ! -e /etc/chitlaq/former/$1 ]] || cat "/etc/chitlaq/former/$1"
+}
+
+sha256() { sha256sum | cut -d ' ' -f 1; }
+
+plain_secrets() {
+  local name
+  for name in "$@"; do
+    [[ -e /etc/chitlaq/secrets/$name ]] || continue
+    [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
+  done
+}
+
+login_name() { printf 'chitlaq-%s' "$(printf '%s' "$1" | sha256 | cut -c 1-8)"; }
 END-OF-FILE
 
 put late 0755 root root none /usr/local/lib/chitlaq/metrics <<'END-OF-FILE'
@@ -1293,8 +1317,21 @@ source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 
 list=/etc/chitlaq/secrets.tsv
 directory=/etc/chitlaq/secrets
+former=/etc/chitlaq/former
 
 is_wanted() { cut -f 1 "$list" | grep -qxF -- "$1"; }
+
+keep_former() {
+  local name=$1 incoming=$2 value
+  [[ $name == *-password && -s $directory/$name ]] || return 0
+  value=$(secret "$name")
+  [[ $value != "$incoming" ]] || return 0
+  install -d -m 0700 "$former"
+  {
+    printf '%s\n' "$value"
+    [[ ! -e $former/$name ]] || cat "$former/$name"
+  } | awk '!seen[$0]++' | put_file "$former/$name" 0600 root root
+}
 
 install_secrets() {
   local incoming name mode owner group
@@ -1310,11 +1347,22 @@ install_secrets() {
   flock 9
   while IFS=$'\t' read -r name mode owner group; do
     jq -e --arg name "$name" 'has($name)' >/dev/null <<<"$incoming" || continue
+    keep_former "$name" "$(jq -r --arg name "$name" '.[$name]' <<<"$incoming")"
     jq -rj --arg name "$name" '.[$name]' <<<"$incoming" | put_file "$directory/$name" "$mode" "$owner" "$group"
   done <"$list"
   exec 9>&-
   systemctl start chitlaq-activate.service
   status
+}
+
+retire() {
+  [[ -e $former ]] || return 0
+  exec 9>/var/lib/chitlaq/activate.lock
+  flock 9
+  rm -rf "$former"
+  exec 9>&-
+  systemctl start chitlaq-activate.service
+  log "former passwords are refused from now on"
 }
 
 status() {
@@ -1332,7 +1380,8 @@ status() {
 
 case ${1:-} in
   install) install_secrets ;;
+  retire) retire ;;
   status) status ;;
-  *) fail "usage: chitlaq-secrets install|status" ;;
+  *) fail "usage: chitlaq-secrets install|retire|status" ;;
 esac
 END-OF-FILE

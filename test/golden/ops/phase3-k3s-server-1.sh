@@ -670,6 +670,23 @@ put_file() {
 }
 
 secret() { printf '%s' "$(<"/etc/chitlaq/secrets/$1")"; }
+
+accepted() {
+  printf '%s\n' "$(secret "$1")"
+  [[ ! -e /etc/chitlaq/former/$1 ]] || cat "/etc/chitlaq/former/$1"
+}
+
+sha256() { sha256sum | cut -d ' ' -f 1; }
+
+plain_secrets() {
+  local name
+  for name in "$@"; do
+    [[ -e /etc/chitlaq/secrets/$name ]] || continue
+    [[ $(secret "$name") =~ ^[A-Za-z0-9]{20,}$ ]] || fail "$name: 20 or more letters and digits, and nothing else"
+  done
+}
+
+login_name() { printf 'chitlaq-%s' "$(printf '%s' "$1" | sha256 | cut -c 1-8)"; }
 END-OF-FILE
 
 put late 0755 root root none /usr/local/lib/chitlaq/metrics <<'END-OF-FILE'
@@ -1097,8 +1114,21 @@ source "$(dirname "$0")/../lib/chitlaq/lib.sh"
 
 list=/etc/chitlaq/secrets.tsv
 directory=/etc/chitlaq/secrets
+former=/etc/chitlaq/former
 
 is_wanted() { cut -f 1 "$list" | grep -qxF -- "$1"; }
+
+keep_former() {
+  local name=$1 incoming=$2 value
+  [[ $name == *-password && -s $directory/$name ]] || return 0
+  value=$(secret "$name")
+  [[ $value != "$incoming" ]] || return 0
+  install -d -m 0700 "$former"
+  {
+    printf '%s\n' "$value"
+    [[ ! -e $former/$name ]] || cat "$former/$name"
+  } | awk '!seen[$0]++' | put_file "$former/$name" 0600 root root
+}
 
 install_secrets() {
   local incoming name mode owner group
@@ -1114,11 +1144,22 @@ install_secrets() {
   flock 9
   while IFS=$'\t' read -r name mode owner group; do
     jq -e --arg name "$name" 'has($name)' >/dev/null <<<"$incoming" || continue
+    keep_former "$name" "$(jq -r --arg name "$name" '.[$name]' <<<"$incoming")"
     jq -rj --arg name "$name" '.[$name]' <<<"$incoming" | put_file "$directory/$name" "$mode" "$owner" "$group"
   done <"$list"
   exec 9>&-
   systemctl start chitlaq-activate.service
   status
+}
+
+retire() {
+  [[ -e $former ]] || return 0
+  exec 9>/var/lib/chitlaq/activate.lock
+  flock 9
+  rm -rf "$former"
+  exec 9>&-
+  systemctl start chitlaq-activate.service
+  log "former passwords are refused from now on"
 }
 
 status() {
@@ -1136,8 +1177,9 @@ status() {
 
 case ${1:-} in
   install) install_secrets ;;
+  retire) retire ;;
   status) status ;;
-  *) fail "usage: chitlaq-secrets install|status" ;;
+  *) fail "usage: chitlaq-secrets install|retire|status" ;;
 esac
 END-OF-FILE
 
