@@ -50,13 +50,17 @@ install_secrets() {
 }
 
 retire() {
-  [[ -e $former ]] || return 0
+  # Remembered until it is done: without the values nobody would know that servers still take them.
+  local ending=$former.ending
+  [[ -e $former || -e $ending ]] || return 0
   exec 9>/var/lib/chitlaq/activate.lock
   flock 9
+  install -d -m 0700 "$ending"
   rm -rf "$former"
   exec 9>&-
   # Renders without them what servers read, and has these read it.
   systemctl start chitlaq-activate.service
+  rmdir "$ending"
   log "former passwords are refused from now on"
 }
 

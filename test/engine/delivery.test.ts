@@ -37,7 +37,7 @@ const story = (machines: FakeMachines): readonly string[] =>
     const name = nameOf(note.host);
     if (note.kind === "copy") return `${name} ${note.path.endsWith(".sh") ? "files" : "release"}`;
     if (note.command.includes("/etc/ssh/ssh_host_")) return `${name} look`;
-    if (note.command.startsWith("chitlaq-health")) return `${name} health`;
+    if (note.command.startsWith("chitlaq-secrets retire && chitlaq-health ")) return `${name} health`;
     if (note.command.includes("/metrics")) return `${name} settles`;
     return note.command.startsWith("[ ! -e /var/lib/chitlaq/activated ]") ? `${name} first` : name;
   });

@@ -16,7 +16,7 @@ const servers = `
     cat > /root/stub/systemctl <<'EOT'
 #!/bin/bash
 case "$*" in
-  'start chitlaq-activate.service') /usr/local/lib/chitlaq/activate.d/20-database && /usr/local/lib/chitlaq/activate.d/40-redis ;;
+  'start chitlaq-activate.service') [[ ! -e /root/broken ]] && /usr/local/lib/chitlaq/activate.d/20-database && /usr/local/lib/chitlaq/activate.d/40-redis ;;
   'is-active --quiet pgbouncer.service') pgrep -x pgbouncer >/dev/null ;;
   'is-active --quiet valkey-server.service') pgrep -x valkey-server >/dev/null ;;
   'reload pgbouncer.service') pkill -HUP -x pgbouncer ;;
@@ -81,7 +81,7 @@ const checks: Readonly<Record<string, string>> = {
     soon grep -qx heard /root/heard
     chitlaq-secrets retire
     test ! -s /root/restarts`,
-  "after updates that broke off every former password is good": `${servers}
+  "after updates that broke off every former password is good, and a retirement that did is made up for": `${servers}
     deliver second
     deliver third
     deliver third
@@ -90,6 +90,10 @@ const checks: Readonly<Record<string, string>> = {
       redis $word
     done
     test "$(stat -c '%a %U' /etc/chitlaq/former /etc/chitlaq/former/* | sort -u | tr '\\n' ' ')" = '600 root 700 root '
+    touch /root/broken
+    if chitlaq-secrets retire; then exit 1; fi
+    rm /root/broken
+    redis first
     chitlaq-secrets retire | grep -v "$(password third)"
     refused redis first && refused redis second && redis third`,
   "a server that knows none of the administrator's passwords learns the new ones by starting anew": `${servers}

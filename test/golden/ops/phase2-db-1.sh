@@ -2351,12 +2351,15 @@ install_secrets() {
 }
 
 retire() {
-  [[ -e $former ]] || return 0
+  local ending=$former.ending
+  [[ -e $former || -e $ending ]] || return 0
   exec 9>/var/lib/chitlaq/activate.lock
   flock 9
+  install -d -m 0700 "$ending"
   rm -rf "$former"
   exec 9>&-
   systemctl start chitlaq-activate.service
+  rmdir "$ending"
   log "former passwords are refused from now on"
 }
 
